@@ -1,0 +1,1 @@
+"""HTTP in, jobs out. Holds no model code and no state that another replica needs."""

@@ -1,0 +1,1 @@
+"""One file per resource; the contract is ``api_service/route.py``."""

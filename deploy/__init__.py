@@ -1,0 +1,1 @@
+"""How the services run: on this machine (``local``), in containers, on a cluster."""

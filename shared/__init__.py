@@ -1,0 +1,1 @@
+"""The language the services speak: settings, jobs, codec, keys, queue, errors. Imports no service."""

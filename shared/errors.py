@@ -1,0 +1,175 @@
+"""The errors that cross a process or reach a user.
+
+Every error has a stable machine ``code`` and says whether the same call may succeed later (``retryable``). The HTTP
+status of each is assigned once, in ``api_service/errors.py``. Messages tell the user what to do and carry no internals.
+
+    VisionfleetError
+    ├── InvalidRequest              something in the request is wrong
+    │   ├── InvalidImage            the bytes are no image that we can decode
+    │   ├── InvalidModelId          the id is not of the form name or project/version
+    │   └── UnsupportedTask         the model does not do what was asked of it
+    ├── TooLarge                    over a limit on bytes, pixels or items
+    │   └── ImageTooLarge           the header says more pixels than we decode
+    ├── NotFound
+    │   ├── ModelNotFound           no worker's repository has it
+    │   └── JobNotFound             never accepted, deleted, or its record expired
+    ├── Unavailable                 try again later
+    │   ├── NoWorkerForHardware     no live worker carries the tag
+    │   ├── QueueFull               admission refused: depth or bytes
+    │   └── QueueUnavailable        Redis does not answer
+    ├── DeadlineExceeded            nobody finished it in time
+    ├── JobCanceled                 somebody canceled it
+    ├── ModelLoadFailed             the model's files are broken or unsupported
+    ├── InferenceFailed             the model raised
+    └── JobPoisoned                 it was tried max_attempts times and every worker was lost
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from typing_extensions import override
+
+
+class VisionfleetError(Exception):
+    """Root of the tree; never raised itself except for codes that a newer peer sent."""
+
+    code: ClassVar[str] = "internal"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
+
+    @override
+    def __str__(self) -> str:
+        return self.message
+
+    def to_dict(self) -> dict[str, Any]:
+        """The form that travels in results: code, message, retryable and details."""
+        return {"code": self.code, "message": self.message, "retryable": self.retryable, "details": self.details}
+
+
+class InvalidRequest(VisionfleetError):
+    """Something in the request is wrong; sending it again will not help."""
+
+    code = "invalid_request"
+
+
+class InvalidImage(InvalidRequest):
+    """The bytes are no image that we can decode: not an image, truncated, or empty."""
+
+    code = "invalid_image"
+
+
+class InvalidModelId(InvalidRequest):
+    """A model id is ``name`` or ``project/version``: letters, digits, ``.``, ``_`` and ``-``, one slash at most."""
+
+    code = "invalid_model_id"
+
+
+class UnsupportedTask(InvalidRequest):
+    """The model exists and does another task than the one asked for."""
+
+    code = "unsupported_task"
+
+
+class TooLarge(VisionfleetError):
+    """Over a limit on bytes, pixels or items; the message names the limit and its setting."""
+
+    code = "too_large"
+
+
+class ImageTooLarge(TooLarge):
+    """The image's header declares more pixels than we are willing to decode."""
+
+    code = "image_too_large"
+
+
+class NotFound(VisionfleetError):
+    """There is nothing under that name."""
+
+    code = "not_found"
+
+
+class ModelNotFound(NotFound):
+    """No live worker's repository holds the model."""
+
+    code = "model_not_found"
+
+
+class JobNotFound(NotFound):
+    """The job was never accepted, was deleted, or its record expired."""
+
+    code = "job_not_found"
+
+
+class Unavailable(VisionfleetError):
+    """Not now; the same call may succeed later."""
+
+    code = "unavailable"
+    retryable = True
+
+
+class NoWorkerForHardware(Unavailable):
+    """No live worker carries the hardware tag that the request or the model asks for."""
+
+    code = "no_worker_for_hardware"
+
+
+class QueueFull(Unavailable):
+    """Admission refused the job: the queue is at its depth or byte limit."""
+
+    code = "queue_full"
+
+
+class QueueUnavailable(Unavailable):
+    """Redis does not answer."""
+
+    code = "queue_unavailable"
+
+
+class DeadlineExceeded(VisionfleetError):
+    """Nobody finished the job within its time."""
+
+    code = "deadline_exceeded"
+    retryable = True
+
+
+class JobCanceled(VisionfleetError):
+    """Somebody canceled the job."""
+
+    code = "canceled"
+
+
+class ModelLoadFailed(VisionfleetError):
+    """The model's files are missing, changed, or of a layout that no family reads."""
+
+    code = "model_load_failed"
+
+
+class InferenceFailed(VisionfleetError):
+    """The model raised while it ran."""
+
+    code = "inference_failed"
+
+
+class JobPoisoned(VisionfleetError):
+    """Every worker that took the job was lost; it is in the dead-letter stream now."""
+
+    code = "poisoned"
+
+
+def _subclasses(cls: type[VisionfleetError]) -> list[type[VisionfleetError]]:
+    return [cls] + [leaf for child in cls.__subclasses__() for leaf in _subclasses(child)]
+
+
+BY_CODE: dict[str, type[VisionfleetError]] = {cls.code: cls for cls in _subclasses(VisionfleetError)}
+
+
+def from_dict(data: dict[str, Any]) -> VisionfleetError:
+    """Rebuild the error that ``to_dict`` wrote; an unknown code keeps its message as a plain ``VisionfleetError``."""
+    cls = BY_CODE.get(str(data.get("code")), VisionfleetError)
+    details = {str(name): value for name, value in dict(data.get("details") or {}).items() if name != "message"}
+    return cls(str(data.get("message", "Internal error.")), **details)

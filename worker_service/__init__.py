@@ -1,0 +1,1 @@
+"""Jobs in, results out: a Celery worker whose inference consumer is a bootstep."""

@@ -1,0 +1,1 @@
+"""Pure inference: runtime, model families, cache, vision. Knows no queue, no broker and no web."""
