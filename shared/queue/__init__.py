@@ -1,0 +1,1 @@
+"""Jobs through Redis Streams: submit, take, renew, finish, take over."""
