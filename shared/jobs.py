@@ -1,0 +1,107 @@
+"""The job, its result and its record: what travels between the services.
+
+States: queued -> running -> succeeded | failed | canceled | expired. Terminal states never change.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from shared.errors import DeadlineExceeded, JobCanceled, VisionfleetError, from_dict
+
+VERSION = 1
+State = Literal["queued", "running", "succeeded", "failed", "canceled", "expired"]
+Kind = Literal["infer", "load"]
+TERMINAL_STATES: frozenset[str] = frozenset({"succeeded", "failed", "canceled", "expired"})
+
+
+def new_id() -> str:
+    """A random job id: 32 hex digits."""
+    return uuid.uuid4().hex
+
+
+@dataclass
+class Job:
+    """Work for one model. ``inputs`` are encoded images; ``timeout_ms`` counts from acceptance.
+
+    ``extra`` keeps fields that a newer peer sent, so that they survive a pass through an older one.
+    """
+
+    model: str
+    inputs: list[bytes] = field(default_factory=list)
+    id: str = field(default_factory=new_id)
+    kind: Kind = "infer"
+    task: str | None = None
+    params: dict[str, Any] = field(default_factory=dict)
+    hardware: str = "any"
+    lane: str = "live"
+    timeout_ms: int = 60_000
+    metadata: dict[str, Any] = field(default_factory=dict)
+    trace: dict[str, str] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """Bytes of its images, which is what it costs Redis to hold it."""
+        return sum(map(len, self.inputs))
+
+
+@dataclass
+class JobResult:
+    """How a job ended.
+
+    ``outputs`` has one entry per input: ``{"output": {...}}`` or ``{"error": {...}}``. ``error`` is set when the job as
+    a whole failed. Timings are milliseconds: queue, decode, preprocess, infer, post, total.
+    """
+
+    id: str
+    state: State
+    outputs: list[dict[str, Any]] = field(default_factory=list)
+    error: dict[str, Any] | None = None
+    timings: dict[str, float] = field(default_factory=dict)
+    batch: int = 0
+    attempt: int = 0
+    worker: str = ""
+    hardware: str = ""
+    model: dict[str, Any] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def raise_for_error(self) -> None:
+        """Raise the error that ended the job, if one did."""
+        if self.error is not None:
+            raise from_dict(self.error)
+
+    @classmethod
+    def failed(cls, job_id: str, error: VisionfleetError) -> JobResult:
+        """The result of a job that ended before any worker made one."""
+        state: State = "failed"
+        if isinstance(error, DeadlineExceeded):
+            state = "expired"
+        elif isinstance(error, JobCanceled):
+            state = "canceled"
+        return cls(id=job_id, state=state, error=error.to_dict())
+
+
+@dataclass
+class JobRecord:
+    """What the system remembers of an asynchronous job. Times are milliseconds since the epoch, by Redis's clock."""
+
+    id: str
+    state: State
+    model: str
+    hardware: str
+    lane: str
+    created_ms: int
+    started_ms: int | None = None
+    finished_ms: int | None = None
+    attempt: int = 0
+    worker: str = ""
+    metadata: dict[str, Any] = field(default_factory=dict)
+    result: JobResult | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether the state is terminal."""
+        return self.state in TERMINAL_STATES

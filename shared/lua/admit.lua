@@ -1,0 +1,11 @@
+-- Admit entries that a blocking read has already delivered to this consumer.
+-- KEYS  one stream per entry
+-- ARGV  1 group  2 consumer  then one entry id per key
+-- Returns a list of {stream, entry, attempt, now ms, fields}
+local taken = {}
+for i, stream in ipairs(KEYS) do
+  local item = redis.call('XRANGE', stream, ARGV[i + 2], ARGV[i + 2])[1]
+  local job = item and admit(stream, ARGV[1], item[1], item[2], 1, ARGV[2])
+  if job then table.insert(taken, job) end
+end
+return taken

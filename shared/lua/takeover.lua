@@ -1,0 +1,30 @@
+-- Take the jobs whose worker has not renewed its lease. A job that lost max_attempts workers is poisoned: it goes to the
+-- dead letters and its record fails.
+-- KEYS  streams
+-- ARGV  1 group  2 consumer  3 lease ms  4 max attempts  5 count  6 dead letters kept  7 poisoned result (msgpack)
+-- Returns a list of {stream, entry, attempt, now ms, fields}
+local taken = {}
+
+local function bury(stream, entry, flat, attempts)
+  redis.call('XACK', stream, ARGV[1], entry)
+  redis.call('XADD', 'vf:dead', 'MAXLEN', '~', ARGV[6], '*', 'stream', stream, 'attempts', attempts, unpack(flat))
+  settle(stream, ARGV[1], entry, to_map(flat), 'failed', ARGV[7])
+end
+
+for _, stream in ipairs(KEYS) do
+  local stale = redis.pcall('XPENDING', stream, ARGV[1], 'IDLE', ARGV[3], '-', '+', ARGV[5])
+  if stale.err then stale = {} end
+  for _, pending in ipairs(stale) do
+    local entry, attempts = pending[1], pending[4]
+    local item = redis.call('XRANGE', stream, entry, entry)[1]
+    if not item then
+      redis.call('XACK', stream, ARGV[1], entry)
+    elseif attempts >= tonumber(ARGV[4]) then
+      bury(stream, entry, item[2], attempts)
+    elseif #redis.call('XCLAIM', stream, ARGV[1], ARGV[2], ARGV[3], entry) > 0 then
+      local job = admit(stream, ARGV[1], entry, item[2], attempts + 1, ARGV[2])
+      if job then table.insert(taken, job) end
+    end
+  end
+end
+return taken

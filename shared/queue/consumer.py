@@ -1,0 +1,147 @@
+"""The worker's side of the queue: take jobs, keep their leases, end them, take over those of the dead. For threads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from shared import keys
+from shared.codec import DecodeError, decode_job, encode_result
+from shared.errors import InvalidRequest, JobPoisoned
+from shared.jobs import Job, JobResult
+from shared.queue import scripts
+from shared.redis import Call, RedisError, SyncRedis, run
+from shared.settings import QueueSettings
+
+POISONED = JobPoisoned("Every worker that took this job was lost; it is among the dead letters.")
+
+
+@dataclass(eq=False)
+class Taken:
+    """One delivery of one job: what it takes to run it, renew its lease and end it."""
+
+    stream: str
+    entry: str
+    attempt: int
+    waited_ms: int
+    fields: dict[str, bytes]
+    job: Job
+    lost: bool = False
+
+
+class Backlog(NamedTuple):
+    """How full one stream is. Stalled jobs have a worker whose lease ran out."""
+
+    stream: str
+    waiting: int
+    running: int
+    stalled: int
+    bytes: int
+    oldest_ms: int
+
+
+class QueueConsumer:
+    """Consumer ``name`` of the group. Every method raises RedisError when Redis is away."""
+
+    def __init__(self, client: SyncRedis, settings: QueueSettings, name: str) -> None:
+        self.name = name
+        self._client = client
+        self._settings = settings
+
+    def take(self, streams: Sequence[str], count: int) -> list[Taken]:
+        """Up to ``count`` jobs of the first stream that has any; does not wait."""
+        return self._taken(self._run(scripts.TAKE(streams, keys.GROUP, self.name, count)))
+
+    def wait(self, streams: Sequence[str], block_ms: int) -> list[Taken]:
+        """Wait up to ``block_ms`` for a job in any of the streams; at most one of each."""
+        self.ensure(streams)
+        read: Any = self._client.xreadgroup(keys.GROUP, self.name, dict.fromkeys(streams, ">"), count=1, block=block_ms)
+        found = [(stream.decode(), entry.decode()) for stream, items in read or () for entry, _ in items]
+        if not found:
+            return []
+        entries = [entry for _, entry in found]
+        return self._taken(self._run(scripts.ADMIT([stream for stream, _ in found], keys.GROUP, self.name, *entries)))
+
+    def ensure(self, streams: Sequence[str]) -> None:
+        """Make the streams and their group where they are missing: at first use, or after Redis lost its data."""
+        known = self._client.smismember(keys.QUEUES, list(streams))
+        for stream, there in zip(streams, known, strict=True):
+            if there:
+                continue
+            try:
+                self._client.xgroup_create(stream, keys.GROUP, id="0", mkstream=True)
+            except RedisError as error:
+                if "BUSYGROUP" not in str(error):
+                    raise
+            self._client.sadd(keys.QUEUES, stream)
+
+    def renew(self, held: Sequence[Taken]) -> None:
+        """Renew the leases and mark those that another worker has taken as lost."""
+        if not held:
+            return
+        entries = [taken.entry for taken in held]
+        for position in self._run(scripts.RENEW([t.stream for t in held], keys.GROUP, self.name, *entries)):
+            held[position - 1].lost = True
+
+    def finish(self, ended: Sequence[tuple[Taken, JobResult]]) -> int:
+        """Write the results in one round trip. Returns how many count; the others had been lost."""
+        calls = [self._finish(taken, result) for taken, result in ended]
+        answers = run(self._client, calls)
+        for answer in answers:
+            if isinstance(answer, RedisError):
+                raise answer
+        return sum(answers)
+
+    def takeover(self, streams: Sequence[str], count: int = 16) -> list[Taken]:
+        """Jobs whose worker stopped renewing, up to ``count`` of each stream; poisoned ones are ended here."""
+        if not streams:
+            return []
+        settings = self._settings
+        poisoned = encode_result(JobResult.failed("", POISONED))
+        limits = (settings.lease_ms, settings.max_attempts, count, settings.dead_letters)
+        return self._taken(self._run(scripts.TAKEOVER(streams, keys.GROUP, self.name, *limits, poisoned)))
+
+    def queues(self) -> list[str]:
+        """Keys of all job streams."""
+        members: Any = self._client.smembers(keys.QUEUES)
+        return sorted(key.decode() for key in members)
+
+    def survey(self, streams: Sequence[str]) -> list[Backlog]:
+        """How full each stream is."""
+        if not streams:
+            return []
+        rows = self._run(scripts.SURVEY(streams, keys.GROUP, self._settings.lease_ms))
+        return [Backlog(stream, *row) for stream, row in zip(streams, rows, strict=True)]
+
+    def _run(self, call: Call) -> Any:
+        (answer,) = run(self._client, [call])
+        if isinstance(answer, RedisError):
+            raise answer
+        return answer
+
+    def _finish(self, taken: Taken, result: JobResult) -> Call:
+        fields = taken.fields
+        return scripts.FINISH(
+            [taken.stream],
+            *(keys.GROUP, self.name, taken.entry, taken.attempt, result.state, encode_result(result)),
+            *(fields.get(name, b"") for name in ("id", "size", "reply", "record", "ttl")),
+        )
+
+    def _taken(self, rows: list[Any]) -> list[Taken]:
+        taken: list[Taken] = []
+        broken: list[tuple[Taken, JobResult]] = []
+        for stream, entry, attempt, now, flat in rows:
+            fields = {name.decode(errors="replace"): value for name, value in zip(flat[::2], flat[1::2], strict=True)}
+            waited = now - int(entry.split(b"-")[0])
+            job_id = fields.get("id", b"").decode(errors="replace")
+            delivery = Taken(stream.decode(), entry.decode(), attempt, waited, fields, Job(model="", id=job_id))
+            try:
+                delivery.job = decode_job(fields.get("job", b""))
+            except DecodeError as error:
+                broken.append((delivery, JobResult.failed(job_id, InvalidRequest(f"The job cannot be read: {error}."))))
+                continue
+            taken.append(delivery)
+        if broken:
+            self.finish(broken)
+        return taken

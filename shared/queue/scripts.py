@@ -1,0 +1,14 @@
+"""The Lua scripts of the queue, one object each. What they take and return stands at the top of each file."""
+
+from __future__ import annotations
+
+from shared.redis import Script
+
+SUBMIT = Script("submit")
+TAKE = Script("take")
+ADMIT = Script("admit")
+RENEW = Script("renew")
+FINISH = Script("finish")
+TAKEOVER = Script("takeover")
+SURVEY = Script("survey")
+WATCH = Script("watch")

@@ -1,0 +1,114 @@
+"""Connections to Redis and the Lua scripts that run there. Only modules of ``shared`` import redis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from hashlib import sha1
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import redis
+import redis.asyncio
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError, RedisError
+from redis.retry import Retry
+
+from shared.settings import RedisSettings
+
+__all__ = ["AsyncRedis", "Call", "RedisError", "Script", "SyncRedis", "connect", "connect_async", "run", "run_async"]
+
+SyncRedis = redis.Redis
+AsyncRedis = redis.asyncio.Redis
+
+LUA = Path(__file__).parent / "lua"
+
+
+class Script:
+    """A Lua script from ``shared/lua``, sent once and then called by its hash. ``common.lua`` goes before each."""
+
+    def __init__(self, name: str) -> None:
+        self.source = "\n".join((LUA / f"{part}.lua").read_text() for part in ("common", name))
+        self.sha = sha1(self.source.encode(), usedforsecurity=False).hexdigest()
+
+    def __call__(self, keys: Sequence[str], *arguments: str | bytes | float) -> Call:
+        """A call of this script, to be run alone or with others in one round trip."""
+        return Call(self, tuple(keys), arguments)
+
+
+class Call(NamedTuple):
+    """One call of one script."""
+
+    script: Script
+    keys: tuple[str, ...]
+    arguments: tuple[str | bytes | float, ...]
+
+    @property
+    def words(self) -> tuple[Any, ...]:
+        """The arguments of EVALSHA."""
+        return self.script.sha, len(self.keys), *self.keys, *self.arguments
+
+
+def connect(settings: RedisSettings) -> SyncRedis:
+    """A connection pool for threads. Never retries by itself: a script that ran must not run twice."""
+    return redis.Redis.from_url(
+        settings.redis_url,
+        protocol=2,
+        retry=Retry(NoBackoff(), 0),
+        socket_timeout=settings.redis_timeout_s,
+        socket_connect_timeout=settings.redis_connect_timeout_s,
+    )
+
+
+def connect_async(settings: RedisSettings) -> AsyncRedis:
+    """A connection pool for the event loop, with the same rule."""
+    return redis.asyncio.Redis.from_url(
+        settings.redis_url,
+        protocol=2,
+        retry=AsyncRetry(NoBackoff(), 0),
+        socket_timeout=settings.redis_timeout_s,
+        socket_connect_timeout=settings.redis_connect_timeout_s,
+    )
+
+
+def run(client: SyncRedis, calls: Sequence[Call]) -> list[Any]:
+    """Run the calls in one round trip; one more after a restart of Redis, which forgets scripts.
+
+    An answer may be a ResponseError; whoever called decides. Raises RedisError when Redis does not answer.
+    """
+    answers = _pipeline(client, calls)
+    for index, script in _forgotten(calls, answers):
+        client.script_load(script.source)
+        answers[index] = _pipeline(client, [calls[index]])[0]
+    return answers
+
+
+async def run_async(client: AsyncRedis, calls: Sequence[Call]) -> list[Any]:
+    """``run`` on the event loop."""
+    answers = await _pipeline_async(client, calls)
+    for index, script in _forgotten(calls, answers):
+        await client.script_load(script.source)
+        answers[index] = (await _pipeline_async(client, [calls[index]]))[0]
+    return answers
+
+
+def _pipeline(client: SyncRedis, calls: Sequence[Call]) -> list[Any]:
+    pipe: Any
+    with client.pipeline(transaction=False) as pipe:
+        for call in calls:
+            pipe.execute_command("EVALSHA", *call.words)
+        answers: list[Any] = pipe.execute(raise_on_error=False)
+    return answers
+
+
+async def _pipeline_async(client: AsyncRedis, calls: Sequence[Call]) -> list[Any]:
+    pipe: Any
+    async with client.pipeline(transaction=False) as pipe:
+        for call in calls:
+            pipe.execute_command("EVALSHA", *call.words)
+        answers: list[Any] = await pipe.execute(raise_on_error=False)
+    return answers
+
+
+def _forgotten(calls: Sequence[Call], answers: list[Any]) -> Iterator[tuple[int, Script]]:
+    return ((index, calls[index].script) for index, answer in enumerate(answers) if isinstance(answer, NoScriptError))

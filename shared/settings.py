@@ -1,0 +1,62 @@
+"""Settings that every service shares. Each field is a documented ``VISIONFLEET_*`` variable."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import AliasChoices, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SETTINGS = SettingsConfigDict(env_prefix="VISIONFLEET_", extra="ignore", frozen=True, populate_by_name=True)
+
+
+class RedisSettings(BaseSettings):
+    """Where Redis is and how patiently we talk to it."""
+
+    model_config = SETTINGS
+
+    redis_url: str = Field(
+        "redis://127.0.0.1:6379/0",
+        validation_alias=AliasChoices("VISIONFLEET_REDIS_URL", "REDIS_URL"),
+        description="Redis that carries jobs, results and the fleet's state; redis://, rediss:// (TLS) or unix://.",
+    )
+    redis_connect_timeout_s: float = Field(2.0, gt=0, description="Seconds to wait for a connection to Redis.")
+    redis_timeout_s: float = Field(10.0, gt=0, description="Seconds to wait for an answer from Redis.")
+
+
+class QueueSettings(BaseSettings):
+    """Limits and times of the job queues."""
+
+    model_config = SETTINGS
+
+    lease_ms: int = Field(
+        8_000, ge=500, description="A worker that has not renewed a job's lease for this long loses the job to another."
+    )
+    max_attempts: int = Field(
+        3, ge=1, description="Deliveries of one job before it goes to the dead letters as poisoned."
+    )
+    max_queue_depth: int = Field(
+        2_000, ge=1, description="Jobs that one queue (hardware, lane, model) holds before new ones get 503 queue_full."
+    )
+    max_queue_bytes: int = Field(
+        512 * 1024 * 1024, ge=1, description="Bytes of jobs in all queues together before new ones get 503 queue_full."
+    )
+    request_timeout_s: float = Field(
+        60.0, gt=0, description="Time limit of a synchronous request, from acceptance to answer; then 504."
+    )
+    job_timeout_s: float = Field(
+        3_600.0, gt=0, description="Time limit of an asynchronous job, from acceptance to result; then state expired."
+    )
+    result_ttl_s: float = Field(
+        86_400.0, gt=0, description="How long the record and result of a finished asynchronous job are kept."
+    )
+    dead_letters: int = Field(10_000, ge=1, description="Dead letters kept; the oldest are dropped first.")
+
+
+class LogSettings(BaseSettings):
+    """How the services log."""
+
+    model_config = SETTINGS
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe level logged.")
+    log_format: Literal["console", "json"] = Field("console", description="Lines for people, or one JSON object each.")
