@@ -1,0 +1,46 @@
+// Runs the model again whenever the picture, the model or a setting changes; only the latest run counts.
+
+import { infer } from "./api.js";
+import { taskOf } from "./tasks/index.js";
+
+// Long enough to skip the steps of a slider in motion, short enough to feel live.
+const SETTLE_MS = 140;
+
+/** Watches the store and writes `run`: {state: "running" | "done" | "failed", ...}. */
+export function startRunner(store) {
+  let timer = 0;
+  let abort = new AbortController();
+
+  async function run() {
+    abort.abort();
+    const { picture, model } = store.get();
+    if (!picture || !model) return;
+    abort = new AbortController();
+    const { signal } = abort;
+    store.set({ run: { ...store.get().run, state: "running" } });
+    try {
+      const answer = await infer(taskOf(model.task).route, requestOf(store.get()), signal);
+      if (!signal.aborted) store.set({ run: { state: "done", model, picture, ...answer } });
+    } catch (error) {
+      if (!signal.aborted) store.set({ run: { state: "failed", error } });
+    }
+  }
+
+  function soon() {
+    clearTimeout(timer);
+    timer = setTimeout(run, SETTLE_MS);
+  }
+
+  store.on(["picture", "modelId", "params", "classes"], soon);
+  return { again: run };
+}
+
+/** The request's body for what the page shows now. */
+export function requestOf({ model, picture, params, classes }, imageValue = picture?.base64) {
+  return {
+    model_id: model.id,
+    image: { type: "base64", value: imageValue },
+    ...params,
+    ...(classes.length > 0 ? { class_filter: classes } : {}),
+  };
+}

@@ -1,0 +1,15 @@
+// Which task is shown how. A new task is one file here and one line below.
+
+import { classification } from "./classification.js";
+import { detection } from "./detection.js";
+import { plain } from "./plain.js";
+
+const TASKS = new Map([detection, classification].map((task) => [task.name, task]));
+
+/**
+ * The task's presentation: {name, title, route, sliders, filtersClasses, summary, list, draw, verdict}.
+ * A task without its own file still runs: its answer is shown as JSON.
+ */
+export function taskOf(name) {
+  return TASKS.get(name) ?? plain(name);
+}
