@@ -15,12 +15,12 @@ SHAPES = ["circle", "triangle", "square", "star", "cross", "ring"]
 SCORES = [0.01, 0.05, 0.02, 0.87, 0.03, 0.02]
 # Centre x, centre y, width, height, confidence, class: what lies on examples/paper.jpg.
 BOXES: list[tuple[float, float, float, float, float, int]] = [
-    (385, 137, 120, 110, 0.96, 4),
+    (290, 138, 116, 116, 0.96, 4),
     (482, 144, 92, 88, 0.93, 5),
-    (253, 240, 80, 90, 0.88, 1),
+    (253, 240, 82, 92, 0.88, 1),
     (456, 266, 150, 112, 0.81, 2),
     (207, 376, 66, 66, 0.62, 5),
-    (57, 377, 140, 156, 0.34, 4),
+    (62, 377, 124, 156, 0.34, 4),
 ]
 
 
@@ -34,6 +34,7 @@ class FakeServer:
     fleet_reads: int = 0
     loaded: bool = True
     labels: list[str] = field(default_factory=lambda: list(SHAPES))
+    multi_label: bool = False
 
     def app(self) -> web.Application:
         app = web.Application(client_max_size=32 * 1024**2, middlewares=[_strict])
@@ -88,6 +89,9 @@ class FakeServer:
         return {"predictions": [{**item, "detection_id": f"d{n}"} for n, item in enumerate(found)]}
 
     def _classification(self, body: dict[str, Any]) -> dict[str, Any]:
+        if self.multi_label:
+            every = {label: {"confidence": SCORES[i], "class_id": i} for i, label in enumerate(self.labels)}
+            return {"predictions": every, "predicted_classes": [self.labels[3], self.labels[1]]}
         order = sorted(range(len(SCORES)), key=lambda i: -SCORES[i])
         kept = [i for i in order if SCORES[i] >= body["confidence"]]
         items = [{"class": self.labels[i], "class_id": i, "confidence": SCORES[i]} for i in kept]

@@ -77,5 +77,5 @@ function toError(response, body) {
 
 function problems(detail) {
   if (!Array.isArray(detail)) return detail;
-  return detail.map(({ loc = [], msg }) => `${loc.join(" › ")}: ${msg}`).join("\n");
+  return detail.map(({ loc = [], msg }) => `${loc.join(".")}: ${msg}`).join("\n");
 }

@@ -27,7 +27,8 @@ export function initialParams({ task, thresholds }) {
 
 function field(store, { name, label, hint, min, max, step }) {
   const show = (value) => (step < 1 ? Number(value).toFixed(2) : String(value));
-  const output = el("output", { for: `slider-${name}`, class: "figure" });
+  // The slider itself speaks its value; an <output> would say it a second time.
+  const output = el("span", { class: "figure", "aria-hidden": "true" });
   const input = el("input", { type: "range", id: `slider-${name}`, min, max, step, "aria-describedby": `hint-${name}` });
   const paint = () => {
     output.textContent = show(input.value);
