@@ -1,0 +1,95 @@
+"""Small ONNX graphs, made with onnx.helper: their answers are known in advance."""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+SIZE = 64
+
+
+def save(
+    path: Path, nodes: list[Any], inputs: list[Any], outputs: list[Any], weights: dict[str, Any], **meta: str
+) -> Path:
+    tensors = [numpy_helper.from_array(np.asarray(value), name) for name, value in weights.items()]
+    graph = helper.make_graph(nodes, "test", inputs, outputs, tensors)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    helper.set_model_props(model, meta)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    onnx.save(model, str(path))
+    return path
+
+
+def detector(
+    path: Path,
+    rows: Any,
+    *,
+    batch: Any = "batch",
+    size: int = SIZE,
+    dtype: int = TensorProto.FLOAT,
+    channels: Any = None,
+    **meta: str,
+) -> Path:
+    """Answers ``rows`` [4 + classes, anchors] to every image, plus the image's mean times zero."""
+    rows = np.asarray(rows, helper.tensor_dtype_to_np_dtype(dtype))
+    zero = np.zeros(1, rows.dtype)
+    nodes = [
+        helper.make_node("ReduceMean", ["images"], ["mean"], axes=[2, 3], keepdims=0),  # [batch, 3]
+        helper.make_node("ReduceMean", ["mean"], ["one"], axes=[1], keepdims=1),  # [batch, 1]
+        helper.make_node("Unsqueeze", ["one", "axis"], ["wide"]),  # [batch, 1, 1]
+        helper.make_node("Mul", ["wide", "zero"], ["nothing"]),
+        helper.make_node("Add", ["nothing", "rows"], ["output0"]),
+    ]
+    images = helper.make_tensor_value_info("images", dtype, [batch, 3, size, size])
+    output = helper.make_tensor_value_info("output0", dtype, [batch, channels or rows.shape[0], rows.shape[1]])
+    return save(path, nodes, [images], [output], {"axis": np.array([2]), "zero": zero, "rows": rows[None]}, **meta)
+
+
+def classifier(
+    path: Path, bias: Any, *, batch: Any = "batch", size: int = SIZE, end: str | None = None, **meta: str
+) -> Path:
+    """Mean of the first len(bias) colour channels (at most 3 classes) plus ``bias``; ``end`` names a last operator."""
+    bias = np.asarray(bias, np.float32)
+    nodes = [
+        helper.make_node("ReduceMean", ["images"], ["mean"], axes=[2, 3], keepdims=0),
+        helper.make_node("Add", ["mean", "bias"], ["logits" if end else "output0"]),
+    ]
+    if end:
+        nodes.append(helper.make_node(end, ["logits"], ["output0"]))
+    images = helper.make_tensor_value_info("images", TensorProto.FLOAT, [batch, 3, size, size])
+    output = helper.make_tensor_value_info("output0", TensorProto.FLOAT, [batch, 3])
+    return save(path, nodes, [images], [output], {"bias": bias}, **meta)
+
+
+def package(folder: Path, **fields: Any) -> Path:
+    """Write model.json beside weights.onnx; returns the folder."""
+    manifest = {
+        "id": folder.name,
+        "labels": ["a", "b", "c"],
+        "input": {"width": SIZE, "height": SIZE},
+        "files": {"weights.onnx": sha256((folder / "weights.onnx").read_bytes()).hexdigest()},
+        **fields,
+    }
+    (folder / "model.json").write_text(json.dumps(manifest))
+    return folder
+
+
+# x, y, w, h, three class scores; one column per anchor: two overlapping "a", one "b" in the same place, one weak "c".
+ROWS = np.array(
+    [
+        [20.0, 21.0, 20.0, 50.0],
+        [20.0, 20.0, 20.0, 50.0],
+        [16.0, 16.0, 16.0, 8.0],
+        [16.0, 16.0, 16.0, 8.0],
+        [0.9, 0.8, 0.1, 0.0],
+        [0.0, 0.0, 0.7, 0.0],
+        [0.0, 0.0, 0.0, 0.2],
+    ]
+)
+ROWS = np.concatenate([ROWS, np.zeros((7, 12))], axis=1)

@@ -1,0 +1,82 @@
+"""A model's files on disk: hashed before use, and never outside the model's folder."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from shared.errors import ModelLoadFailed
+from worker_service.engine.manifest import Manifest
+from worker_service.engine.runtime.external import external_locations
+
+
+@dataclass(frozen=True)
+class Package:
+    """A manifest and the folder that it was read from."""
+
+    manifest: Manifest
+    root: Path
+
+    @property
+    def bytes(self) -> int:
+        """Size of all files."""
+        return sum((self.root / name).stat().st_size for name in self.manifest.files)
+
+    def graph(self, name: str | None = None) -> Path:
+        """Path of one ONNX graph; without a name, of ``weights.onnx`` or of the only graph there is.
+
+        Raises:
+            ModelLoadFailed: there is no such graph, or several to choose from.
+        """
+        graphs = self.manifest.graphs
+        chosen = name or ("weights.onnx" if "weights.onnx" in graphs or len(graphs) != 1 else graphs[0])
+        if chosen not in graphs:
+            raise ModelLoadFailed(
+                f"Model {self.manifest.id} has no graph {chosen!r}; 'files' in its model.json lists "
+                f"{', '.join(graphs) or 'no .onnx file'}."
+            )
+        return self.root / chosen
+
+    def verify(self) -> None:
+        """Check that every file is there and unchanged, and that graphs refer to no file outside the manifest.
+
+        Raises:
+            ModelLoadFailed: naming the first file that fails.
+        """
+        root = self.root.resolve()
+        for name, expected in self.manifest.files.items():
+            path = (root / name).resolve()
+            if not path.is_relative_to(root) or not path.is_file():
+                raise ModelLoadFailed(f"Model {self.manifest.id}: file {name!r} is missing from its folder.")
+            if file_sha256(path) != expected:
+                raise ModelLoadFailed(
+                    f"Model {self.manifest.id}: file {name!r} does not have the sha256 that model.json gives."
+                )
+        for name in self.manifest.graphs:
+            self._check_external_data(name)
+
+    def _check_external_data(self, graph: str) -> None:
+        folder = Path(graph).parent
+        for location in external_locations(self.root / graph):
+            if Path(location).is_absolute() or (folder / location).as_posix() not in self.manifest.files:
+                raise ModelLoadFailed(
+                    f"Model {self.manifest.id}: {graph} keeps weights in {location!r}, which 'files' does not list."
+                )
+
+
+def file_sha256(path: Path) -> str:
+    """Hex sha256 of a file; remembered as long as its size and times stay the same."""
+    stat = path.stat()
+    return _sha256(path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+
+
+@lru_cache(maxsize=1024)
+def _sha256(path: Path, size: int, mtime_ns: int, ctime_ns: int) -> str:
+    del size, mtime_ns, ctime_ns  # part of the cache key only
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

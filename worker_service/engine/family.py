@@ -1,0 +1,128 @@
+"""The contract of a model family: one file in ``families/`` that exports ``FAMILY``.
+
+A family recognises graphs of its layout and loads them as a ``Model``. A model answers in three phases, so that a
+worker can overlap them: ``preprocess`` in decode threads, ``infer`` on one inference thread, ``postprocess`` in
+another. ``Engine.infer`` runs the same phases one after the other. Adding a family is adding a file;
+``tests/contract/test_families.py`` picks it up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from types import ModuleType
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from shared.registry import Registry
+from worker_service.engine import families
+from worker_service.engine.artifacts import Package
+from worker_service.engine.manifest import Manifest
+from worker_service.engine.params import Params
+from worker_service.engine.results import Result
+from worker_service.engine.runtime.session import Runtime
+from worker_service.engine.runtime.signature import GraphSignature
+from worker_service.engine.vision.fit import Geometry
+
+Image: TypeAlias = npt.NDArray[np.uint8]
+"""Decoded pixels [H, W, 3] in BGR order."""
+
+Raw: TypeAlias = tuple[npt.NDArray[Any], ...]
+"""One image's outputs without the batch axis, in the order that its family chose (the graph's, as a rule)."""
+
+
+@dataclass
+class Prepared:
+    """One image, ready to run.
+
+    Attributes:
+        tensors: graph inputs by name, without the batch axis.
+        geometry: how input pixels map back to source pixels.
+        image: width and height of the source in pixels.
+        pixels: the source itself, kept only when the request asks for a picture.
+    """
+
+    tensors: dict[str, npt.NDArray[Any]]
+    geometry: Geometry
+    image: tuple[int, int]
+    pixels: Image | None = None
+
+
+P = TypeVar("P", bound=Params)
+
+
+class Model(Protocol[P]):
+    """A loaded model. All methods may be called from several threads at once."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the model is."""
+        ...
+
+    @property
+    def max_batch(self) -> int:
+        """Images that one ``infer`` call runs in one go; longer batches are answered too, in several goes."""
+        ...
+
+    @property
+    def bytes(self) -> int:
+        """Estimate of the memory that the model holds."""
+        ...
+
+    def params(self, values: Mapping[str, Any]) -> P:
+        """Check a request's parameters. Raises InvalidRequest."""
+        ...
+
+    def preprocess(self, image: Image, params: P) -> Prepared:
+        """Resize and normalise one image. Raises InvalidImage when the model cannot take it."""
+        ...
+
+    def infer(self, batch: Sequence[Prepared]) -> list[Raw]:
+        """Run the graph; one Raw per item, in order. Raises InferenceFailed for the batch as a whole."""
+        ...
+
+    def postprocess(self, raw: Raw, prepared: Prepared, params: P) -> Result:
+        """Turn one image's outputs into its answer in source pixels. An item that raises, raises alone."""
+        ...
+
+
+AnyModel: TypeAlias = Model[Any]
+
+
+class Family(Protocol):
+    """A layout of graphs that one piece of code can serve."""
+
+    @property
+    def name(self) -> str:
+        """The manifest's ``family``."""
+        ...
+
+    @property
+    def task(self) -> str:
+        """The manifest's ``task``."""
+        ...
+
+    def matches(self, signature: GraphSignature) -> float | None:
+        """How sure the family is that it can serve the graph: 0..1, or None when it cannot.
+
+        1.0 is for exporters' metadata that says so, 0.5 for a layout that fits, less for one that merely might.
+        """
+        ...
+
+    def load(self, package: Package, runtime: Runtime) -> AnyModel:
+        """Open the package's graphs. Raises ModelLoadFailed, saying which manifest field is at odds with the graph."""
+        ...
+
+
+@lru_cache(maxsize=1)
+def registry() -> Registry[Family]:
+    """Every family in ``families/``, found once per process."""
+    return Registry[Family]("model family").scan(families, _exported)
+
+
+def _exported(module: ModuleType) -> Iterator[tuple[str, Family]]:
+    family: Family = module.FAMILY
+    yield family.name, family

@@ -1,0 +1,68 @@
+"""Request parameters, checked once and then immutable.
+
+The API validates too, but jobs also come from elsewhere: whatever a job says, it ends in InvalidRequest or in a
+parameter object whose values are safe to compute with. Names that a task does not know are ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from shared.errors import InvalidRequest
+from worker_service.engine.manifest import Thresholds
+
+
+class Params(BaseModel):
+    """What every task understands."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    auto_orient: bool = Field(True, description="Turn the image as its EXIF orientation says before anything else.")
+    visualize: bool = Field(False, description="Return the annotated picture as JPEG beside the predictions.")
+    visualization_labels: bool = Field(True, description="Write class and confidence on the picture.")
+    visualization_stroke_width: int = Field(2, ge=1, le=64, description="Line width of drawn boxes in pixels.")
+
+
+class DetectionParams(Params):
+    """Object detection, and what the tasks built on it share. Defaults follow Roboflow's."""
+
+    confidence: float = Field(0.4, ge=0, le=1, description="Lowest score that is reported.")
+    iou_threshold: float = Field(0.3, ge=0, le=1, description="Boxes that overlap a better one by more are dropped.")
+    max_detections: int = Field(300, ge=1, le=10_000, description="Boxes reported at most, best first.")
+    max_candidates: int = Field(3000, ge=1, le=100_000, description="Boxes considered for suppression, best first.")
+    class_filter: tuple[str, ...] | None = Field(
+        None, max_length=10_000, description="Only these classes; the others do not take part in suppression either."
+    )
+    class_agnostic_nms: bool = Field(False, description="Let boxes suppress boxes of other classes.")
+
+
+class ClassificationParams(Params):
+    """Classification, single and multi label."""
+
+    confidence: float = Field(0.4, ge=0, le=1, description="Lowest probability that is reported.")
+
+
+P = TypeVar("P", bound=Params)
+
+
+def parse(kind: type[P], values: Mapping[str, Any], thresholds: Thresholds) -> P:
+    """Check a request's values; those missing or None come from the model's thresholds, then from the task's defaults.
+
+    Raises:
+        InvalidRequest: a value has the wrong type or is out of range; the message names the parameter.
+    """
+    defaults = {
+        "confidence": thresholds.confidence,
+        "iou_threshold": thresholds.iou,
+        "max_detections": thresholds.max_detections,
+    }
+    merged = {name: value for source in (defaults, values) for name, value in source.items() if value is not None}
+    try:
+        return kind.model_validate(merged)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise InvalidRequest(f"Parameter {name!r}: {first['msg']}.", parameter=name) from error

@@ -1,0 +1,1 @@
+"""ONNX Runtime behind a small surface: hardware profiles, threads, sessions and batches."""

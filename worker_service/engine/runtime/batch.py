@@ -1,0 +1,66 @@
+"""Prepared items in, one run, items out: stacking into a reused buffer, fixed batch sizes, splitting."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from shared.errors import InferenceFailed
+from worker_service.engine.runtime.session import Session, numpy_dtype
+
+Array = npt.NDArray[Any]
+
+
+class Batcher:
+    """Runs a graph whose inputs and outputs all have the batch as their first axis.
+
+    A graph with a fixed batch size is fed exactly that many items, the last run padded with what the buffer holds.
+    """
+
+    def __init__(self, session: Session, max_batch: int) -> None:
+        sizes = {spec.fixed(0) for spec in session.signature.inputs} - {None}
+        self.fixed: int | None = next(iter(sizes)) if len(sizes) == 1 else None
+        self.max_batch = self.fixed or max_batch
+        self._session = session
+        self._dtypes = {spec.name: numpy_dtype(spec) for spec in session.signature.inputs}
+        self._buffers: dict[str, Array] = {}
+        self._lock = Lock()
+
+    @property
+    def bytes(self) -> int:
+        """Memory that the input buffers hold."""
+        return sum(buffer.nbytes for buffer in self._buffers.values())
+
+    def run(self, items: Sequence[Mapping[str, Array]]) -> list[tuple[Array, ...]]:
+        """Outputs per item, in order, without the batch axis. Raises InferenceFailed."""
+        rows: list[tuple[Array, ...]] = []
+        for start in range(0, len(items), self.max_batch):
+            rows += self._run_once(items[start : start + self.max_batch])
+        return rows
+
+    def _run_once(self, items: Sequence[Mapping[str, Array]]) -> list[tuple[Array, ...]]:
+        size = self.fixed or len(items)
+        with self._lock:  # the buffers are ours until the run is over
+            outputs = self._session.run({name: self._stack(name, items, size) for name in self._dtypes})
+        for output in outputs:
+            if output.ndim == 0 or output.shape[0] != size:
+                raise InferenceFailed(f"The model answered {list(output.shape)} to a batch of {size}.")
+        return [tuple(output[i] for output in outputs) for i in range(len(items))]
+
+    def _stack(self, name: str, items: Sequence[Mapping[str, Array]], size: int) -> Array:
+        """[size, ...] in the graph's own type; a single item of that type is passed on without a copy."""
+        first = items[0][name]
+        if size == 1 and first.dtype == self._dtypes[name] and first.flags.c_contiguous:
+            return first[None]
+        buffer = self._buffers.get(name)
+        if buffer is None or buffer.shape[0] < size or buffer.shape[1:] != first.shape:
+            buffer = self._buffers[name] = np.zeros((size, *first.shape), self._dtypes[name])
+        for i, item in enumerate(items):
+            if item[name].shape != first.shape:
+                raise InferenceFailed(f"Input {name!r} differs in shape between the items of one batch.")
+            buffer[i] = item[name]
+        return buffer[:size]

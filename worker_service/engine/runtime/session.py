@@ -1,0 +1,139 @@
+"""Opening graphs: one ``Runtime`` per process, one ``Session`` per graph."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+
+from shared.errors import InferenceFailed, ModelLoadFailed
+from worker_service.engine.runtime.profile import BadProfile, HardwareProfile, load_profile
+from worker_service.engine.runtime.signature import GraphSignature, TensorSpec
+from worker_service.engine.runtime.threads import available_cpus
+from worker_service.settings import EngineSettings
+
+log = logging.getLogger(__name__)
+
+_DTYPES = {
+    "tensor(float)": "float32",
+    "tensor(float16)": "float16",
+    "tensor(double)": "float64",
+    "tensor(uint8)": "uint8",
+    "tensor(int8)": "int8",
+    "tensor(int32)": "int32",
+    "tensor(int64)": "int64",
+    "tensor(bool)": "bool",
+}
+
+
+class Session:
+    """A graph ready to run. ``run`` is safe from several threads."""
+
+    def __init__(self, session: ort.InferenceSession, name: str) -> None:
+        self.signature = signature_of(session)
+        self.providers: tuple[str, ...] = tuple(session.get_providers())
+        self._session = session
+        self._name = name
+        self._outputs = [output.name for output in self.signature.outputs]
+
+    def run(self, feeds: Mapping[str, npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
+        """Run the graph on inputs by name; all outputs, in graph order.
+
+        Raises:
+            InferenceFailed: ONNX Runtime raised; its own message goes to the log only.
+        """
+        try:
+            outputs: list[npt.NDArray[Any]] = self._session.run(self._outputs, dict(feeds))
+        except Exception as error:  # onnxruntime's errors share no base class of their own
+            log.exception("%s failed to run", self._name)
+            raise InferenceFailed("The model failed while it ran.") from error
+        return outputs
+
+
+class Runtime:
+    """What sessions are made with: providers of the hardware profile, threads, memory options."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self.profile: HardwareProfile = load_profile(settings.profile_path)
+        self.providers = self.profile.usable(settings.engine_cache)
+        cpus = available_cpus()
+        self.threads: int = settings.intra_op_threads or max(1, cpus // settings.workers_per_host)
+        alone = settings.workers_per_host == 1 and self.threads < cpus
+        self.spinning: bool = alone if settings.spinning is None else settings.spinning
+        self.max_batch: int = settings.max_batch or self.profile.max_batch
+        self._engine_cache = settings.engine_cache
+
+    @property
+    def hardware(self) -> str:
+        """The tag that jobs ask for: cpu, gpu or jetson."""
+        return self.profile.hardware
+
+    def open(self, path: Path) -> Session:
+        """Load one graph.
+
+        Raises:
+            ModelLoadFailed: ONNX Runtime cannot read it, or a required provider refused it.
+        """
+        if any("{engine_cache}" in str(value) for p in self.profile.providers for value in p.options.values()):
+            self._engine_cache.mkdir(parents=True, exist_ok=True)
+        try:
+            session = ort.InferenceSession(str(path), self._options(), providers=self.providers)
+        except Exception as error:  # onnxruntime's errors share no base class of their own
+            log.exception("cannot open %s", path)
+            raise ModelLoadFailed(f"ONNX Runtime cannot load {path.name}; the worker's log says why.") from error
+        try:
+            self.profile.check(session.get_providers())
+        except BadProfile as error:
+            raise ModelLoadFailed(str(error)) from error
+        return Session(session, path.parent.name)
+
+    def _options(self) -> ort.SessionOptions:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = self.threads
+        options.inter_op_num_threads = 1
+        options.enable_cpu_mem_arena = self.profile.memory_arena
+        options.log_severity_level = 3
+        options.add_session_config_entry("session.intra_op.allow_spinning", "1" if self.spinning else "0")
+        return options
+
+
+def read_signature(path: Path) -> GraphSignature:
+    """Look at a graph on the CPU without optimising it.
+
+    Raises:
+        ModelLoadFailed: ONNX Runtime cannot read it.
+    """
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return signature_of(ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"]))
+    except Exception as error:  # onnxruntime's errors share no base class of their own
+        raise ModelLoadFailed(f"ONNX Runtime cannot read {path.name}: {error}") from error
+
+
+def signature_of(session: ort.InferenceSession) -> GraphSignature:
+    """Names, shapes, types and metadata of an open session."""
+    return GraphSignature(
+        inputs=tuple(_spec(node) for node in session.get_inputs()),
+        outputs=tuple(_spec(node) for node in session.get_outputs()),
+        metadata=dict(session.get_modelmeta().custom_metadata_map),
+    )
+
+
+def _spec(node: Any) -> TensorSpec:
+    return TensorSpec(node.name, tuple(node.shape or ()), _DTYPES.get(node.type, node.type))
+
+
+def numpy_dtype(spec: TensorSpec) -> np.dtype[Any]:
+    """The numpy type of a tensor. Raises ModelLoadFailed for types that images are not fed as."""
+    try:
+        return np.dtype(spec.dtype)
+    except TypeError as error:
+        raise ModelLoadFailed(f"Input {spec} has a type that is not supported.") from error

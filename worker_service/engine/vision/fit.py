@@ -1,0 +1,104 @@
+"""Bringing an image to a model's input size, and boxes back.
+
+``fit`` resizes with uint8 pixels (cv2's fastest path) and writes each channel once, normalised, into its place in the
+[3, H, W] float32 tensor; borders are filled separately, so no pixel is written twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from worker_service.engine.manifest import InputSpec, Interpolation
+
+_INTERPOLATIONS: dict[Interpolation, int] = {
+    "linear": cv2.INTER_LINEAR,
+    "area": cv2.INTER_AREA,
+    "cubic": cv2.INTER_CUBIC,
+}
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """How input pixels lie over source pixels: input = source * gain + offset, per axis. Cropping: negative offsets.
+
+    The gains are those of the rounded size, not of the unrounded ratio: one common ratio is off by up to 0.93 px.
+    """
+
+    gain_x: float
+    gain_y: float
+    left: int
+    top: int
+    width: int
+    height: int
+
+    def boxes_to_source(self, boxes: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """[n, 4] x0, y0, x1, y1 from input pixels to source pixels, clipped to the image."""
+        return self.points_to_source(boxes.reshape(-1, 2, 2)).reshape(-1, 4)
+
+    def points_to_source(self, points: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """[..., 2] x, y from input pixels to source pixels, clipped to the image."""
+        offset = np.array([self.left, self.top], np.float32)
+        gain = np.array([self.gain_x, self.gain_y], np.float32)
+        limit = np.array([self.width, self.height], np.float32)
+        return np.asarray(np.clip((points.astype(np.float32, copy=False) - offset) / gain, 0, limit), np.float32)
+
+
+def fit(image: npt.NDArray[np.uint8], spec: InputSpec) -> tuple[npt.NDArray[np.float32], Geometry]:
+    """Image [H, W, 3] uint8 BGR to the tensor [3, height, width] float32 that the manifest describes."""
+    rows, cols = image.shape[:2]
+    width, height = _target(cols, rows, spec)
+    pixels = image
+    if (width, height) != (cols, rows):
+        interpolation = _INTERPOLATIONS[spec.interpolation]
+        pixels = np.asarray(cv2.resize(image, (width, height), interpolation=interpolation), np.uint8)
+    left, top = _offset(spec.width - width), _offset(spec.height - height)
+    if spec.resize == "center-crop":
+        left, top = -round((width - spec.width) / 2), -round((height - spec.height) / 2)
+        pixels = pixels[-top : spec.height - top, -left : spec.width - left]
+    tensor = np.empty((3, spec.height, spec.width), np.float32)
+    _write(pixels, tensor, spec, (max(left, 0), max(top, 0)))
+    return tensor, Geometry(width / cols, height / rows, left, top, cols, rows)
+
+
+def _target(cols: int, rows: int, spec: InputSpec) -> tuple[int, int]:
+    """Width and height that the image is resized to, before borders are added or cut."""
+    if spec.resize == "stretch":
+        return spec.width, spec.height
+    if spec.resize == "letterbox":
+        ratio = min(spec.width / cols, spec.height / rows)
+        return max(1, round(cols * ratio)), max(1, round(rows * ratio))
+    # torchvision's Resize truncates the longer side.
+    ratio = max(spec.width / cols, spec.height / rows) / spec.crop_fraction
+    return max(spec.width, int(cols * ratio)), max(spec.height, int(rows * ratio))
+
+
+def _offset(border: int) -> int:
+    """Left or top share of a border; an odd pixel goes right or below, as Ultralytics does it."""
+    return round(border / 2 - 0.1)
+
+
+def _write(
+    pixels: npt.NDArray[np.uint8], tensor: npt.NDArray[np.float32], spec: InputSpec, corner: tuple[int, int]
+) -> None:
+    """Fill ``tensor`` with normalised pixels from ``corner`` (left, top) on, and with the pad colour around them."""
+    left, top = corner
+    bottom, right = top + pixels.shape[0], left + pixels.shape[1]
+    planes = cv2.split(pixels)
+    order = (2, 1, 0) if spec.channels == "rgb" else (0, 1, 2)
+    for channel, plane in enumerate(order):
+        factor = np.float32(spec.scale / spec.std[channel])
+        shift = np.float32(-spec.mean[channel] / spec.std[channel])
+        target = tensor[channel]
+        inside = target[top:bottom, left:right]
+        np.copyto(inside, planes[plane])
+        np.multiply(inside, factor, out=inside)
+        if shift:
+            np.add(inside, shift, out=inside)
+        border = np.float32(spec.pad) * factor + shift
+        for strip in (target[:top], target[bottom:], target[top:bottom, :left], target[top:bottom, right:]):
+            strip.fill(border)
