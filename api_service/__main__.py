@@ -1,0 +1,54 @@
+"""``python -m api_service``: serve until SIGTERM or SIGINT, then finish what runs and leave."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from aiohttp import web
+
+from api_service.access_log import AccessLogger
+from api_service.app import create_app
+from api_service.processes import run_many
+from api_service.settings import ApiSettings
+from shared import log
+
+
+def serve(settings: ApiSettings) -> None:
+    """One process: accept, answer, and on a signal stop accepting, finish the running requests and close."""
+    log.configure(settings, "api")
+    web.run_app(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        reuse_port=settings.reuse_port or settings.processes > 1 or None,
+        backlog=settings.backlog,
+        keepalive_timeout=settings.keepalive_timeout_s,
+        shutdown_timeout=settings.drain_timeout_s,
+        access_log_class=AccessLogger,
+        **({} if settings.access_log else {"access_log": None}),
+        print=None,
+        loop=new_loop(),
+    )
+
+
+def new_loop() -> asyncio.AbstractEventLoop:
+    """uvloop where it exists."""
+    try:
+        import uvloop
+    except ModuleNotFoundError:  # Windows
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
+def main() -> int:
+    """One process, or as many as the settings say."""
+    settings = ApiSettings()
+    if settings.processes == 1:
+        serve(settings)
+        return 0
+    return run_many(serve, settings)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,45 @@
+"""The service on one screen."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from api_service.backend import Backend, connect
+from api_service.context import BACKEND, EGRESS, METRICS, SETTINGS
+from api_service.metrics import Metrics
+from api_service.middlewares import MIDDLEWARES
+from api_service.middlewares.observe import add_headers
+from api_service.route import add_routes
+from api_service.settings import ApiSettings
+from shared.egress import Egress
+
+
+def create_app(settings: ApiSettings, backend: Backend | None = None) -> web.Application:
+    """The application; without a ``backend`` it connects to the real one when it starts."""
+    app = web.Application(middlewares=MIDDLEWARES, client_max_size=settings.max_body_bytes)
+    app[SETTINGS] = settings
+    app[METRICS] = Metrics()
+    if backend is not None:
+        app[BACKEND] = backend
+    else:
+        app.cleanup_ctx.append(connected)
+    app.cleanup_ctx.append(fetching)
+    app.on_response_prepare.append(add_headers)
+    add_routes(app, settings)
+    return app
+
+
+async def connected(app: web.Application) -> AsyncIterator[None]:
+    """Hold the connection to the queue for as long as the application runs."""
+    async with connect(app[SETTINGS]) as backend:
+        app[BACKEND] = backend
+        yield
+
+
+async def fetching(app: web.Application) -> AsyncIterator[None]:
+    """Hold the client that fetches image URLs."""
+    app[EGRESS] = Egress(app[SETTINGS].egress)
+    yield
+    await app[EGRESS].close()

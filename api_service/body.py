@@ -1,0 +1,57 @@
+"""From the bytes of a request to a validated schema. Everything a client sends enters here."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+
+from api_service.context import SETTINGS
+from api_service.errors import BodyTimeout, from_pydantic
+from shared.errors import InvalidRequest
+
+M = TypeVar("M", bound=BaseModel)
+
+
+async def read(request: web.Request) -> bytes:
+    """The whole body. Raises TooLarge (through aiohttp) over the limit and BodyTimeout for a slow client."""
+    limit = request.app[SETTINGS].body_timeout_s
+    if (request.content_length or 0) > request.app[SETTINGS].max_body_bytes:
+        raise web.HTTPRequestEntityTooLarge(request.app[SETTINGS].max_body_bytes, request.content_length or 0)
+    if request.content.is_eof():  # small bodies came with the head: no timer needed
+        return await request.read()
+    try:
+        return await asyncio.wait_for(request.read(), limit)
+    except asyncio.TimeoutError:
+        raise BodyTimeout(f"The request body did not arrive within {limit:g} s.") from None
+
+
+async def parse(request: web.Request, schema: type[M]) -> M:
+    """The JSON body as ``schema``, whatever the Content-Type says.
+
+    Raises:
+        InvalidRequest: there is no body.
+        ValidationFailed: it is no JSON, nested too deeply, or not of that shape.
+    """
+    raw = await read(request)
+    if not raw:
+        raise InvalidRequest("The request has no body; a JSON object is expected.")
+    return validate(raw, schema)
+
+
+def validate(raw: bytes | str, schema: type[M]) -> M:
+    """JSON text as ``schema``; pydantic's parser bounds the depth. Raises ValidationFailed."""
+    try:
+        return schema.model_validate_json(raw)
+    except ValidationError as failure:
+        raise from_pydantic(failure, "body") from None
+
+
+def query(request: web.Request, schema: type[M]) -> M:
+    """The query string as ``schema``. Raises ValidationFailed."""
+    try:
+        return schema.model_validate(dict(request.query))
+    except ValidationError as failure:
+        raise from_pydantic(failure, "query") from None

@@ -1,0 +1,43 @@
+"""What lives as long as the application (typed keys) and as long as one request (Call)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from api_service.backend import Backend
+from api_service.metrics import Metrics
+from api_service.settings import ApiSettings
+from shared.egress import Egress
+
+SETTINGS = web.AppKey("SETTINGS", ApiSettings)
+BACKEND = web.AppKey("BACKEND", Backend)
+EGRESS = web.AppKey("EGRESS", Egress)
+METRICS = web.AppKey("METRICS", Metrics)
+
+CALL = "call"
+
+
+@dataclass
+class Call:
+    """Facts about one request, collected on its way for headers, log and metrics."""
+
+    request_id: str
+    started: float = field(default_factory=time.perf_counter)
+    model_id: str | None = None
+    cold_start: bool = False
+    timings: dict[str, float] = field(default_factory=dict)
+    error_code: str | None = None
+
+    def elapsed(self) -> float:
+        """Seconds since the request arrived."""
+        return time.perf_counter() - self.started
+
+
+def call_of(request: web.Request) -> Call:
+    """The facts about this request; middlewares/observe.py puts them there first of all."""
+    call: Call = request[CALL]
+    return call

@@ -1,0 +1,117 @@
+"""The HTTP meaning of every error, assigned here and nowhere else.
+
+    error raised anywhere ──> middlewares/errors.py ──> as_response ──> /v1: problem+json · elsewhere: {message, code}
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from aiohttp import web
+from pydantic import ValidationError
+
+from shared import errors
+
+# Subclasses inherit their parent's status unless they have their own line.
+STATUS: dict[type[errors.VisionfleetError], int] = {
+    errors.VisionfleetError: 500,
+    errors.InvalidRequest: 400,
+    errors.TooLarge: 413,
+    errors.NotFound: 404,
+    errors.Unavailable: 503,
+    errors.DeadlineExceeded: 504,
+    errors.JobCanceled: 409,
+}
+RETRY_AFTER_S = {429: "1", 503: "1"}
+
+
+class ValidationFailed(errors.InvalidRequest):
+    """The body or the query is not of the documented shape; ``issues`` lists every field that is wrong."""
+
+    code = "validation_failed"
+
+    def __init__(self, issues: list[dict[str, Any]]) -> None:
+        where = ".".join(str(part) for part in issues[0]["loc"])
+        super().__init__(f"{where}: {issues[0]['msg']}")
+        self.issues = issues
+
+
+class BodyTimeout(errors.InvalidRequest):
+    """The client took too long to send its body."""
+
+    code = "body_timeout"
+
+
+class MethodNotAllowed(errors.InvalidRequest):
+    """The path exists, not with this method."""
+
+    code = "method_not_allowed"
+
+
+STATUS |= {ValidationFailed: 422, BodyTimeout: 408, MethodNotAllowed: 405}
+
+
+def status_of(error: errors.VisionfleetError) -> int:
+    """The HTTP status of an error: its own line in STATUS or its nearest ancestor's."""
+    return next(STATUS[cls] for cls in type(error).__mro__ if cls in STATUS)
+
+
+def from_pydantic(failure: ValidationError, place: str) -> ValidationFailed:
+    """What pydantic found, without the input itself; ``place`` ("body", "query") starts every location."""
+    issues = [
+        {"type": issue["type"], "loc": [place, *issue["loc"]], "msg": issue["msg"]}
+        for issue in failure.errors(include_url=False, include_context=False, include_input=False)
+    ]
+    return ValidationFailed(issues)
+
+
+def from_http(failure: web.HTTPException) -> errors.VisionfleetError:
+    """Our form of the errors that aiohttp itself raises (no such route, wrong method, body over the limit)."""
+    if isinstance(failure, web.HTTPNotFound):
+        return errors.NotFound("There is no such route; /docs lists them.")
+    if isinstance(failure, web.HTTPMethodNotAllowed):
+        allowed = ", ".join(sorted(failure.allowed_methods))
+        return MethodNotAllowed(f"{failure.method} is not allowed here; allowed: {allowed}.", allowed=allowed)
+    if isinstance(failure, web.HTTPRequestEntityTooLarge):
+        return errors.TooLarge("The request body is over the limit (VISIONFLEET_MAX_BODY_BYTES).")
+    if failure.status < 500:
+        return errors.InvalidRequest(failure.reason)
+    return errors.VisionfleetError("Internal error.")
+
+
+def as_response(error: errors.VisionfleetError, request_id: str, *, problem: bool) -> web.Response:
+    """Write an error: RFC 9457 when ``problem``, else the shape that Roboflow clients read."""
+    status = status_of(error)
+    body = as_problem(error, status, request_id) if problem else as_message(error)
+    headers = {"Retry-After": RETRY_AFTER_S[status]} if status in RETRY_AFTER_S else {}
+    if isinstance(error, MethodNotAllowed):
+        headers["Allow"] = error.details["allowed"]
+    content_type = "application/problem+json" if problem else "application/json"
+    return web.Response(body=orjson.dumps(body), status=status, headers=headers, content_type=content_type)
+
+
+def as_problem(error: errors.VisionfleetError, status: int, request_id: str) -> dict[str, Any]:
+    """The RFC 9457 members, ours beside them."""
+    body: dict[str, Any] = {
+        "type": f"/docs#errors/{error.code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": error.message,
+        "code": error.code,
+        "retryable": error.retryable,
+        "request_id": request_id,
+    }
+    if isinstance(error, ValidationFailed):
+        body["errors"] = error.issues
+    return body
+
+
+def as_message(error: errors.VisionfleetError) -> dict[str, Any]:
+    """The Roboflow shape: ``message`` (or ``detail`` for a validation failure), with our code beside it."""
+    if isinstance(error, ValidationFailed):
+        return {"detail": error.issues, "code": error.code}
+    if isinstance(error, (errors.InvalidImage, errors.ImageTooLarge)):
+        return {"message": f"Could not load input image. Cause: {error.message}", "code": error.code}
+    return {"message": error.message, "code": error.code}

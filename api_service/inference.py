@@ -1,0 +1,109 @@
+"""A synchronous request as jobs: one per image, all awaited together, one answer per image."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from api_service import catalog
+from api_service.context import BACKEND, METRICS, SETTINGS, call_of
+from api_service.images import at_index
+from shared.errors import VisionfleetError, from_dict
+from shared.fleet.state import ModelInfo
+from shared.jobs import Job, JobResult
+
+STAGES = ("queue", "decode", "preprocess", "infer", "post")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to run: a model that exists, where, and how."""
+
+    model: ModelInfo
+    hardware: str
+    params: dict[str, Any]
+
+
+async def plan(
+    request: web.Request, model_id: str, tasks: frozenset[str] | None, hardware: str
+) -> tuple[ModelInfo, str]:
+    """The model and the hardware to queue under; refuses early what no worker could do.
+
+    Raises InvalidModelId, ModelNotFound, UnsupportedTask, NoWorkerForHardware.
+    """
+    catalog.check_id(model_id)
+    model = catalog.find(await request.app[BACKEND].fleet.snapshot(), model_id)
+    if tasks is not None:
+        catalog.check_task(model, tasks)
+    placed = catalog.place(model, hardware)
+    call = call_of(request)
+    call.model_id = model.id
+    call.cold_start = not model.loaded_on
+    return model, placed
+
+
+async def run(request: web.Request, wanted: Wanted, images: Sequence[bytes]) -> list[dict[str, Any]]:
+    """One output per image, in order.
+
+    Raises what the first failing image or job raised; with several images the message names which.
+    """
+    timeout_ms = int(request.app[SETTINGS].request_timeout_s * 1000)
+    request_id = call_of(request).request_id
+    jobs = [
+        Job(
+            model=wanted.model.id,
+            inputs=[image],
+            task=wanted.model.task,
+            params=wanted.params,
+            hardware=wanted.hardware,
+            timeout_ms=timeout_ms,
+            trace={"request_id": request_id},
+        )
+        for image in images
+    ]
+    results = await request.app[BACKEND].jobs.call(jobs)
+    note_timings(request, results)
+    outputs: list[dict[str, Any]] = []
+    for index, result in enumerate(results):
+        failure = failure_of(result)
+        if failure is not None:
+            raise failure if len(results) == 1 else at_index(failure, index)
+        outputs.append(result.outputs[0]["output"])
+    return outputs
+
+
+def failure_of(result: JobResult) -> VisionfleetError | None:
+    """Why a job of one image has no output, or None."""
+    if result.error is not None:
+        return from_dict(result.error)
+    if not result.outputs:
+        return VisionfleetError("The worker's answer is incomplete.")
+    error = result.outputs[0].get("error")
+    return from_dict(error) if error is not None else None
+
+
+def note_timings(request: web.Request, results: Sequence[JobResult]) -> None:
+    """Keep the slowest of each stage (ms) for the headers and the metrics."""
+    call = call_of(request)
+    for stage in STAGES:
+        spent = [result.timings[stage] for result in results if stage in result.timings]
+        if spent:
+            call.timings[stage] = max(spent)
+    request.app[METRICS].observe_stages(call.timings)
+
+
+def answer(output: dict[str, Any], inference_id: str, seconds: float) -> dict[str, Any]:
+    """A worker's output in the shape of the wire contract: the task and None left out."""
+    shown = {name: value for name, value in output.items() if name != "task" and value is not None}
+    return {"inference_id": inference_id, "time": seconds, **shown}
+
+
+def new_inference_id() -> str:
+    """What a caller who gave no id gets."""
+    return str(uuid.uuid4())
+
+

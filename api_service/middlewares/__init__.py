@@ -1,0 +1,12 @@
+"""One concern per file; the order is the list.
+
+``observe`` is outermost, because every answer is counted, timed and named, errors too. ``errors`` is inside it, so that
+handlers only raise.
+"""
+
+from __future__ import annotations
+
+from api_service.middlewares.errors import errors
+from api_service.middlewares.observe import observe
+
+MIDDLEWARES = (observe, errors)

@@ -1,0 +1,51 @@
+"""Every request gets an id, a clock and a count; every answer the headers that tell about them."""
+
+from __future__ import annotations
+
+import re
+import uuid
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from api_service.context import CALL, METRICS, Call, call_of
+
+UUID4 = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?4[0-9a-f]{3}-?[89ab][0-9a-f]{3}-?[0-9a-f]{12}", re.IGNORECASE)
+
+
+@web.middleware
+async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Echo a valid X-Request-ID or make one; count and time the answer."""
+    given = request.headers.get("X-Request-ID", "")
+    call = Call(given if UUID4.fullmatch(given) else uuid.uuid4().hex)
+    request[CALL] = call
+    metrics = request.app[METRICS]
+    metrics.in_flight.inc()
+    try:
+        response = await handler(request)
+    finally:
+        metrics.in_flight.dec()
+    metrics.observe(request.method, route_of(request), response.status, call.elapsed())
+    return response
+
+
+async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Signal before an answer's head is written; works for streamed answers too."""
+    if CALL not in request:
+        return
+    call = call_of(request)
+    headers = response.headers
+    headers["X-Request-ID"] = call.request_id
+    headers["X-Processing-Time"] = f"{call.elapsed():.6f}"
+    headers["X-Content-Type-Options"] = "nosniff"
+    if call.model_id is not None:
+        headers["X-Model-Id"] = call.model_id
+        headers["X-Model-Cold-Start"] = "true" if call.cold_start else "false"
+    if call.timings:
+        headers["X-Visionfleet-Timings"] = ";".join(f"{stage}={spent:.3f}" for stage, spent in call.timings.items())
+
+
+def route_of(request: web.Request) -> str:
+    """The path template, so that metrics do not grow with what clients ask for."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None else "unmatched"

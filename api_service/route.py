@@ -1,0 +1,73 @@
+"""What a file in ``routes/`` exports: ``ROUTES``, a list of Route. Adding a resource is adding a file.
+
+Files are found by scan, in alphabetical order; two routes with one method and path stop the process. A route with
+``last`` is registered after all others, because its path would swallow theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from types import ModuleType
+
+from aiohttp import web
+from pydantic import BaseModel
+
+from api_service import routes
+from api_service.settings import ApiSettings
+from shared.registry import Registry
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True)
+class Route:
+    """One method on one path.
+
+    Attributes:
+        method: HTTP method.
+        path: aiohttp path template.
+        handler: takes the request, raises shared.errors.
+        tag: group in the documentation.
+        summary: one line for the documentation.
+        body: schema of the JSON body, when there is one.
+        query: schema of the query, when there is one.
+        answer: schema of the 200 answer, when it is JSON.
+        listed: the answer is a list when the body's image is one.
+        status: codes of errors worth documenting beside 400, 422 and 503.
+        last: registered after all others.
+        enabled: whether these settings have the route.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    tag: str
+    summary: str
+    body: type[BaseModel] | None = None
+    query: type[BaseModel] | None = None
+    answer: type[BaseModel] | None = None
+    listed: bool = False
+    status: tuple[int, ...] = ()
+    last: bool = False
+    enabled: Callable[[ApiSettings], bool] = lambda _: True
+
+
+def discover() -> list[Route]:
+    """Every route of the folder, those marked ``last`` at the end."""
+    found = Registry[Route]("route").scan(routes, _exported)
+    return sorted(found, key=lambda route: route.last)
+
+
+def add_routes(app: web.Application, settings: ApiSettings) -> None:
+    """Register every route that the settings enable."""
+    for route in discover():
+        if route.enabled(settings):
+            app.router.add_route(route.method, route.path, route.handler)
+            if route.method == "GET":  # probes send HEAD
+                app.router.add_route("HEAD", route.path, route.handler)
+
+
+def _exported(module: ModuleType) -> Iterator[tuple[str, Route]]:
+    for route in module.ROUTES:
+        yield f"{route.method} {route.path}", route

@@ -1,0 +1,61 @@
+"""Parts that every request shares. Unknown fields are ignored: clients of other servers send many."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+HARDWARE_PATTERN = r"^[a-z][a-z0-9-]{0,31}$"
+Hardware = Annotated[
+    str, Field(pattern=HARDWARE_PATTERN, description="Tag of the worker pool to run on (`cpu`, `gpu`, `jetson`) or `any`.")
+]
+
+
+class Body(BaseModel):
+    """A request body: extra fields ignored, NaN and infinity refused, `model_` names allowed."""
+
+    model_config = ConfigDict(extra="ignore", protected_namespaces=(), allow_inf_nan=False)
+
+
+class Answer(BaseModel):
+    """An answer as documented in OpenAPI; answers are written from plain dicts, never through these."""
+
+    model_config = ConfigDict(protected_namespaces=(), json_schema_serialization_defaults_required=True)
+
+
+class ImageReference(Body):
+    """One image: base64 text or a URL."""
+
+    type: str = Field(description="`base64` or `url`.", examples=["base64"])
+    value: str | None = Field(
+        default=None, description="The base64 text (a `data:image/...;base64,` prefix is allowed) or the https URL."
+    )
+
+
+OneOrMoreImages = ImageReference | Annotated[list[ImageReference], Field(min_length=1)]
+
+
+class InferenceRequest(Body):
+    """Fields of every `POST /infer/...`. `PARAMS` maps the fields that travel to the model to the engine's names."""
+
+    PARAMS: ClassVar[dict[str, str]] = {}
+
+    model_id: str = Field(description="`name` or `project/version`.", examples=["shapes-detector"])
+    image: OneOrMoreImages = Field(description="One image, answered by one object, or a list, answered by a list.")
+    id: str | None = Field(default=None, description="Echoed as `inference_id`; made up when absent.")
+    api_key: str | None = Field(default=None, description="Accepted for compatibility.")
+    hardware: Hardware = "any"
+    disable_preproc_auto_orient: bool = Field(default=False, description="Do not apply the EXIF orientation.")
+
+    def params(self) -> dict[str, Any]:
+        """What the caller gave, under the engine's names; what is absent is left to the model's own defaults."""
+        given = self.model_fields_set
+        params = {
+            theirs: value
+            for ours, theirs in self.PARAMS.items()
+            if ours in given and (value := getattr(self, ours)) is not None
+        }
+        if self.disable_preproc_auto_orient:
+            params["auto_orient"] = False
+        return params
