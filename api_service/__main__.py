@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 
 from aiohttp import web
@@ -25,8 +26,8 @@ def serve(settings: ApiSettings) -> None:
         backlog=settings.backlog,
         keepalive_timeout=settings.keepalive_timeout_s,
         shutdown_timeout=settings.drain_timeout_s,
+        access_log=logging.getLogger("access") if settings.access_log else None,
         access_log_class=AccessLogger,
-        **({} if settings.access_log else {"access_log": None}),
         print=None,
         loop=new_loop(),
     )

@@ -7,7 +7,7 @@ from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
 from typing_extensions import override
 
-from api_service.context import CALL, Call
+from api_service.context import CALL
 
 log = structlog.get_logger("access")
 
@@ -17,7 +17,7 @@ class AccessLogger(AbstractAccessLogger):
 
     @override
     def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
-        call: Call | None = request.get(CALL)
+        call = request.get(CALL)
         facts = {} if call is None else {"request_id": call.request_id, "model": call.model_id, "code": call.error_code}
         log.info(
             "request",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -17,8 +16,8 @@ SETTINGS = web.AppKey("SETTINGS", ApiSettings)
 BACKEND = web.AppKey("BACKEND", Backend)
 EGRESS = web.AppKey("EGRESS", Egress)
 METRICS = web.AppKey("METRICS", Metrics)
-
-CALL = "call"
+RESERVED: web.AppKey[frozenset[str]] = web.AppKey("RESERVED")
+"""First path segments that are never a project's name on the legacy route."""
 
 
 @dataclass
@@ -37,7 +36,9 @@ class Call:
         return time.perf_counter() - self.started
 
 
+CALL = web.RequestKey("CALL", Call)
+
+
 def call_of(request: web.Request) -> Call:
     """The facts about this request; middlewares/observe.py puts them there first of all."""
-    call: Call = request[CALL]
-    return call
+    return request[CALL]

@@ -1,6 +1,6 @@
 """The HTTP meaning of every error, assigned here and nowhere else.
 
-    error raised anywhere ──> middlewares/errors.py ──> as_response ──> /v1: problem+json · elsewhere: {message, code}
+error raised anywhere ──> middlewares/errors.py ──> as_response ──> /v1: problem+json · elsewhere: {message, code}
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ WHITESPACE = {ord(character): None for character in " \t\r\n"}
 IN_THREAD_OVER = 2**20
 
 REFUSED = {
-    "numpy": "Pickled NumPy arrays are not accepted, because loading one can run code. Send an encoded image as base64.",
+    "numpy": "Pickled arrays are not accepted, because loading one can run code. Send an encoded image as base64.",
     "file": "Files of the server are not read. Send the image as base64, as a multipart file or as a URL.",
     "multipart": "The type 'multipart' has no meaning in JSON. Send the image as base64 or as a URL.",
     "numpy_object": "The type 'numpy_object' has no meaning over HTTP. Send an encoded image as base64.",
@@ -115,5 +115,5 @@ def _as_text(payload: bytes) -> str:
         return payload.decode("ascii")
     except UnicodeDecodeError:
         raise InvalidImage(
-            "The body holds raw bytes where base64 text is expected. Encode the image as base64 or send it as multipart."
+            "The body holds raw bytes where base64 text is expected. Encode the image or send it as multipart."
         ) from None

@@ -105,5 +105,3 @@ def answer(output: dict[str, Any], inference_id: str, seconds: float) -> dict[st
 def new_inference_id() -> str:
     """What a caller who gave no id gets."""
     return str(uuid.uuid4())
-
-

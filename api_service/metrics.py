@@ -107,7 +107,9 @@ def _queues(fleet: Fleet) -> Iterator[Metric]:
 
 
 def _models(fleet: Fleet) -> Iterator[Metric]:
-    loaded = GaugeMetricFamily("visionfleet_model_loaded_on", "Workers that hold the model in memory.", labels=["model"])
+    loaded = GaugeMetricFamily(
+        "visionfleet_model_loaded_on", "Workers that hold the model in memory.", labels=["model"]
+    )
     for model in fleet.models.values():
         loaded.add_metric([model.id], len(model.loaded_on))
     yield loaded

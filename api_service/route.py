@@ -14,6 +14,7 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from api_service import routes
+from api_service.context import RESERVED
 from api_service.settings import ApiSettings
 from shared.registry import Registry
 
@@ -61,11 +62,14 @@ def discover() -> list[Route]:
 
 def add_routes(app: web.Application, settings: ApiSettings) -> None:
     """Register every route that the settings enable."""
-    for route in discover():
-        if route.enabled(settings):
-            app.router.add_route(route.method, route.path, route.handler)
-            if route.method == "GET":  # probes send HEAD
-                app.router.add_route("HEAD", route.path, route.handler)
+    enabled = [route for route in discover() if route.enabled(settings)]
+    app[RESERVED] = frozenset(
+        route.path.split("/")[1] for route in enabled if not route.last and route.path.count("/") > 1
+    )
+    for route in enabled:
+        app.router.add_route(route.method, route.path, route.handler)
+        if route.method == "GET":  # probes send HEAD
+            app.router.add_route("HEAD", route.path, route.handler)
 
 
 def _exported(module: ModuleType) -> Iterator[tuple[str, Route]]:

@@ -1,4 +1,4 @@
-"""Whatever a handler raises becomes an answer here. What we did not foresee is logged and says nothing to the client."""
+"""Whatever a handler raises becomes an answer here. What nobody foresaw is logged and tells the client nothing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         failure = from_http(error)
     except ConnectionResetError:
         raise  # the client left; there is nobody to answer
-    except Exception:  # noqa: BLE001 the last line of defence: log all, tell nothing
+    except Exception:
         log.exception("request.crashed", request_id=call_of(request).request_id, path=request.path)
         failure = VisionfleetError("Internal error.")
     call = call_of(request)

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 HARDWARE_PATTERN = r"^[a-z][a-z0-9-]{0,31}$"
 Hardware = Annotated[
-    str, Field(pattern=HARDWARE_PATTERN, description="Tag of the worker pool to run on (`cpu`, `gpu`, `jetson`) or `any`.")
+    str,
+    Field(pattern=HARDWARE_PATTERN, description="Tag of the worker pool to run on (`cpu`, `gpu`, `jetson`) or `any`."),
 ]
 
 

@@ -73,7 +73,9 @@ class InstanceSegmentationRequest(ObjectDetectionRequest):
         default="accurate", description="How masks are scaled to the image."
     )
     tradeoff_factor: Fraction = Field(default=0.0, description="Between fast (0) and accurate (1), for `tradeoff`.")
-    response_mask_format: Literal["polygon", "rle"] = Field(default="polygon", description="Outline or COCO run lengths.")
+    response_mask_format: Literal["polygon", "rle"] = Field(
+        default="polygon", description="Outline or COCO run lengths."
+    )
 
 
 class KeypointsDetectionRequest(ObjectDetectionRequest):

@@ -13,7 +13,9 @@ class AddModelRequest(Body):
     """Body of `POST /model/add`."""
 
     model_id: str = Field(examples=["shapes-detector"])
-    model_type: str | None = Field(default=None, description="Accepted for compatibility; the model's manifest decides.")
+    model_type: str | None = Field(
+        default=None, description="Accepted for compatibility; the model's manifest decides."
+    )
     api_key: str | None = None
 
 

@@ -1,0 +1,126 @@
+"""Which models are in use: ``/model/...`` as Roboflow clients know it. Every replica gives the same answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+
+from api_service import body, catalog, reply
+from api_service.context import BACKEND, SETTINGS, call_of
+from api_service.route import Route
+from api_service.schemas.models import AddModelRequest, ModelsDescriptions, RemoveModelRequest, SessionStarted
+from shared.fleet.state import Fleet, ModelInfo
+from shared.jobs import Job
+
+MEMORY_FIELDS = (
+    "total_vram_bytes",
+    "gpu_memory_used",
+    "gpu_memory_total",
+    "torch_cuda_allocated",
+    "torch_cuda_reserved",
+    "torch_cuda_allocator_cache",
+    "non_torch_gpu_memory",
+)
+
+
+async def registry(request: web.Request) -> web.Response:
+    """The active models."""
+    fleet = await request.app[BACKEND].fleet.snapshot()
+    return reply.json(descriptions(fleet))
+
+
+async def add(request: web.Request) -> web.Response:
+    """Load a model somewhere and list it; the answer means that it is loaded."""
+    wanted = await body.parse(request, AddModelRequest)
+    await load(request, wanted.model_id)
+    fleet = await request.app[BACKEND].fleet.snapshot(fresh=True)
+    return reply.json(descriptions(fleet, wanted.model_id))
+
+
+async def remove(request: web.Request) -> web.Response:
+    """Take a model off the list; workers drop it. Unknown models are no error."""
+    wanted = await body.parse(request, RemoveModelRequest)
+    catalog.check_id(wanted.model_id)
+    fleet = request.app[BACKEND].fleet
+    model = (await fleet.snapshot()).resolve(wanted.model_id)
+    await fleet.deactivate(wanted.model_id if model is None else model.id)
+    return reply.json(descriptions(await fleet.snapshot(fresh=True)))
+
+
+async def clear(request: web.Request) -> web.Response:
+    """Empty the list."""
+    fleet = request.app[BACKEND].fleet
+    await fleet.clear_active()
+    return reply.json(descriptions(await fleet.snapshot(fresh=True)))
+
+
+async def clear_cache(request: web.Request) -> web.Response:
+    """The older name of clear."""
+    await request.app[BACKEND].fleet.clear_active()
+    return reply.json("Cache Cleared")
+
+
+async def start(request: web.Request) -> web.Response:
+    """The older name of add."""
+    await load(request, f"{request.match_info['project']}/{request.match_info['version']}")
+    return reply.json({"status": 200, "message": "inference session started from local memory."})
+
+
+async def load(request: web.Request, model_id: str) -> None:
+    """Have a worker load the model and list it. Raises what the load raised."""
+    catalog.check_id(model_id)
+    backend = request.app[BACKEND]
+    model = catalog.find(await backend.fleet.snapshot(fresh=True), model_id)
+    timeout_ms = int(request.app[SETTINGS].load_timeout_s * 1000)
+    job = Job(model=model.id, kind="load", hardware=catalog.place(model, "any"), timeout_ms=timeout_ms)
+    call = call_of(request)
+    call.model_id, call.cold_start = model.id, not model.loaded_on
+    (result,) = await backend.jobs.call([job])
+    result.raise_for_error()
+    await backend.fleet.activate(model.id)
+
+
+def descriptions(fleet: Fleet, requested: str | None = None) -> dict[str, Any]:
+    """The active models, and the requested one under the very name that was asked for, which clients compare."""
+    listed = [describe(fleet.models[name], name) for name in sorted(fleet.active) if name in fleet.models]
+    if requested is not None and all(entry["model_id"] != requested for entry in listed):
+        listed.append(describe(catalog.find(fleet, requested), requested))
+    return {"models": listed, **dict.fromkeys(MEMORY_FIELDS)}
+
+
+def describe(model: ModelInfo, name: str) -> dict[str, Any]:
+    """One entry of the registry, every field present."""
+    route = catalog.ROUTE_OF_TASK.get(model.task)
+    return {
+        "model_id": name,
+        "task_type": model.task,
+        "batch_size": model.batch_size,
+        "input_height": model.input_height,
+        "input_width": model.input_width,
+        "vram_bytes": None,
+        "request_aliases": [alias for alias in [model.id, *model.aliases] if alias != name],
+        "request_paths": [] if route is None else [route],
+    }
+
+
+TAG = "Models"
+ROUTES = [
+    Route("GET", "/model/registry", registry, TAG, "List the models in use.", answer=ModelsDescriptions),
+    Route(
+        *("POST", "/model/add", add, TAG, "Load a model and list it."),
+        body=AddModelRequest,
+        answer=ModelsDescriptions,
+        status=(404, 504),
+    ),
+    Route(
+        *("POST", "/model/remove", remove, TAG, "Unload a model."), body=RemoveModelRequest, answer=ModelsDescriptions
+    ),
+    Route("POST", "/model/clear", clear, TAG, "Unload all models.", answer=ModelsDescriptions),
+    Route("GET", "/clear_cache", clear_cache, TAG, "Unload all models (older form)."),
+    Route(
+        *("GET", "/start/{project}/{version}", start, TAG, "Load a model (older form)."),
+        answer=SessionStarted,
+        status=(404, 504),
+    ),
+]
