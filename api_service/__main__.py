@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import sys
 
@@ -13,6 +12,11 @@ from api_service.app import create_app
 from api_service.processes import run_many
 from api_service.settings import ApiSettings
 from shared import log
+
+try:
+    from uvloop import new_event_loop
+except ModuleNotFoundError:  # Windows has none
+    from asyncio import new_event_loop
 
 
 def serve(settings: ApiSettings) -> None:
@@ -29,17 +33,8 @@ def serve(settings: ApiSettings) -> None:
         access_log=logging.getLogger("access") if settings.access_log else None,
         access_log_class=AccessLogger,
         print=None,
-        loop=new_loop(),
+        loop=new_event_loop(),
     )
-
-
-def new_loop() -> asyncio.AbstractEventLoop:
-    """uvloop where it exists."""
-    try:
-        import uvloop
-    except ModuleNotFoundError:  # Windows
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()
 
 
 def main() -> int:
