@@ -14,9 +14,9 @@ from api_service.settings import ApiSettings
 from shared import log
 
 try:
-    from uvloop import new_event_loop
+    import uvloop as loops
 except ModuleNotFoundError:  # Windows has none
-    from asyncio import new_event_loop
+    import asyncio as loops  # type: ignore[no-redef]
 
 
 def serve(settings: ApiSettings) -> None:
@@ -33,7 +33,7 @@ def serve(settings: ApiSettings) -> None:
         access_log=logging.getLogger("access") if settings.access_log else None,
         access_log_class=AccessLogger,
         print=None,
-        loop=new_event_loop(),
+        loop=loops.new_event_loop(),
     )
 
 
