@@ -1,14 +1,14 @@
-"""Debian's chromium, driven by Playwright; every page watches its own console and its own requests."""
+"""The machine's own chromium, driven by Playwright; every page watches its own console and its own requests."""
 
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from playwright.async_api import Browser, Page, async_playwright
 
-CHROMIUM = Path("/usr/bin/chromium")
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 ARGS = [
     "--headless",
     "--no-sandbox",

@@ -1,6 +1,5 @@
 """Fixtures of the playground's tests: one chromium per module, a fake server and a fresh page per test."""
 
-import shutil
 from collections.abc import AsyncIterator
 
 import pytest
@@ -14,7 +13,7 @@ from tests.e2e.fakeserver import FakeServer
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
-    if shutil.which(str(CHROMIUM)) is None:
+    if CHROMIUM is None:
         pytest.skip("needs Debian's chromium: apt-get install chromium")
     async with chromium() as running:
         yield running

@@ -44,7 +44,7 @@ export async function infer(route, payload, signal) {
 
 /** "queue=0.4;infer=12.1" -> {queue: 0.4, infer: 12.1}, in ms. */
 export function readTimings(header) {
-  const pairs = (header ?? "").matchAll(/([a-z]+)\s*=\s*([0-9.]+)/g);
+  const pairs = (header ?? "").matchAll(/([a-z]+)(?:_ms)?\s*=\s*([0-9.]+)/g);
   return Object.fromEntries([...pairs].map(([, name, value]) => [name, Number(value)]));
 }
 

@@ -32,7 +32,7 @@ export function span(ms) {
   return `${Math.round(seconds / 86400)} d`;
 }
 
-/** Jobs per second: "0", "0.4", "12", "1,204". */
+/** Images per second: "0", "0.4", "12", "1,204". */
 export function rate(perSecond) {
   const value = Number(perSecond) || 0;
   return value > 0 && value < 10 ? value.toFixed(1) : Math.round(value).toLocaleString("en");

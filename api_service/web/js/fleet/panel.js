@@ -31,5 +31,5 @@ function status({ fleet, fleetError }) {
   const perSecond = fleet.workers.reduce((sum, worker) => sum + worker.rate, 0);
   dot.className = ready > 0 ? "dot good" : "dot wait";
   byId("status-text").textContent = ready > 0 ? `${plural(ready, "worker")} ready` : "No worker ready";
-  byId("fleet-state").textContent = `${plural(fleet.workers.length, "worker")}, ${plural(fleet.models.length, "model")}, ${rate(perSecond)} jobs/s`;
+  byId("fleet-state").textContent = `${plural(fleet.workers.length, "worker")}, ${plural(fleet.models.length, "model")}, ${rate(perSecond)} images/s`;
 }

@@ -8,6 +8,7 @@ export function startNotice(store, again) {
   store.on(["run"], ({ run }) => {
     if (run.state === "running") return;
     place.replaceChildren(...(run.state === "failed" ? [notice(run.error, again, () => place.replaceChildren())] : []));
+    place.firstElementChild?.scrollIntoView({ block: "nearest" });
   });
 }
 
