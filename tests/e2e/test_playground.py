@@ -62,10 +62,10 @@ async def test_a_row_and_its_box_light_up_together(playground: Playground) -> No
     page = playground.page
     await playground.example()
     await page.locator(".objects tbody tr").nth(2).hover()
-    await expect(page.locator("#overlay .lit")).to_have_attribute("data-index", "2")
+    await expect(page.locator("#overlay .box.lit")).to_have_attribute("data-index", "2")
 
     await page.mouse.move(0, 0)
-    await expect(page.locator("#overlay .lit")).to_have_count(0)
+    await expect(page.locator("#overlay .box.lit")).to_have_count(0)
     await page.locator("#overlay .box[data-index='4'] .edge").hover()
     await expect(page.locator(".objects .lit")).to_have_attribute("data-index", "4")
 

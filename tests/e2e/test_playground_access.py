@@ -28,7 +28,7 @@ async def test_everything_is_reached_without_a_mouse(playground: Playground) -> 
 
     await _tab_to(page, ".objects tbody tr")
     await page.keyboard.press("ArrowDown")
-    await expect(page.locator("#overlay .lit")).to_have_attribute("data-index", "1")
+    await expect(page.locator("#overlay .box.lit")).to_have_attribute("data-index", "1")
 
     await _tab_to(page, "[role=tab]", "Shift+Tab")
     await page.keyboard.press("ArrowRight")

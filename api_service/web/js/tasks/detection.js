@@ -42,7 +42,7 @@ function row(item, index) {
   return el(
     "tr",
     { "data-index": index },
-    el("th", { scope: "row" }, swatch, el("span", { class: "clip", text: item.class, title: item.class })),
+    el("th", { scope: "row" }, el("span", { class: "named" }, swatch, el("span", { class: "clip", text: item.class, title: item.class }))),
     el("td", {}, bar, el("span", { class: "figure", text: percent(item.confidence) })),
     el("td", { class: "figure quiet", text: `${Math.round(item.width)} × ${Math.round(item.height)}` }),
   );

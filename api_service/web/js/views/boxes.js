@@ -24,15 +24,16 @@ export function drawBoxes(overlay, { predictions }, { scale, width, height, ligh
   }));
   const texts = predictions.map((item) => `${item.class} ${percent(item.confidence)}`);
   const places = placeLabels(boxes, texts.map(widthOf), LABEL_HEIGHT, { width, height });
-  const groups = predictions.map((item, index) => group(item, boxes[index], texts[index], places[index], index));
-  // Big boxes first, so that a small one inside can be pointed at.
-  const area = (index) => boxes[index].width * boxes[index].height;
-  const order = groups.map((_, index) => index).sort((a, b) => area(b) - area(a));
+  // Big boxes first, so that a small one inside can be pointed at; labels over all boxes.
+  const area = ({ width: wide, height: high }) => wide * high;
+  const order = boxes.map((_, index) => index).sort((a, b) => area(boxes[b]) - area(boxes[a]));
   for (const index of order) {
-    groups[index].addEventListener("pointerenter", () => light(index));
-    groups[index].addEventListener("pointerleave", () => light(null));
-    overlay.append(groups[index]);
+    const node = boxOf(boxes[index], colourOf(predictions[index].class_id), index);
+    node.addEventListener("pointerenter", () => light(index));
+    node.addEventListener("pointerleave", () => light(null));
+    overlay.append(node);
   }
+  overlay.append(...predictions.map((item, index) => labelOf(texts[index], places[index], colourOf(item.class_id), index)));
 }
 
 function widthOf(text) {
@@ -40,19 +41,20 @@ function widthOf(text) {
   return measure.measureText(text).width + 2 * LABEL_PADDING;
 }
 
-function group(item, box, text, place, index) {
-  const colour = colourOf(item.class_id);
-  const label = svg(
-    "g",
-    { class: place.free ? "label" : "label crowded", transform: `translate(${place.x} ${place.y})` },
-    svg("rect", { width: place.width, height: LABEL_HEIGHT, rx: 4, fill: colour }),
-    svg("text", { x: LABEL_PADDING, y: LABEL_HEIGHT - 5.5, text }),
-  );
+function boxOf(box, colour, index) {
   return svg(
     "g",
     { class: "box", "data-index": index },
     svg("rect", { class: "halo", ...box, rx: 3 }),
     svg("rect", { class: "edge", ...box, rx: 3, stroke: colour, fill: colour }),
-    label,
+  );
+}
+
+function labelOf(text, { x, y, width, free }, colour, index) {
+  return svg(
+    "g",
+    { class: free ? "label" : "label crowded", "data-index": index, transform: `translate(${x} ${y})` },
+    svg("rect", { width, height: LABEL_HEIGHT, rx: 4, fill: colour }),
+    svg("text", { x: LABEL_PADDING, y: LABEL_HEIGHT - 5.5, text }),
   );
 }

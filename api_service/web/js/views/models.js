@@ -43,13 +43,13 @@ function card(model, chosenId) {
   const input = el("input", { type: "radio", name: "model", value: model.id });
   input.checked = model.id === chosenId;
   const ready = model.loaded_on.length > 0;
-  const absent = model.available_on.length > 0 ? "" : "no worker";
+  const absent = model.available_on.length === 0;
   return el(
     "label",
     { class: absent ? "model absent" : "model", "data-find": `${model.id} ${model.task} ${model.labels.join(" ")}`.toLowerCase() },
     input,
     el("span", { class: "model-name clip", text: model.id, title: model.id }),
-    el("span", { class: "model-task quiet", text: [taskOf(model.task).title, sizeOf(model), absent].filter(Boolean).join(" · ") }),
+    el("span", { class: "model-task quiet", text: [taskOf(model.task).title, absent ? "no worker" : sizeOf(model)].filter(Boolean).join(" · ") }),
     el("span", { class: ready ? "dot good" : "dot", title: ready ? "Loaded" : "Loads on first use" }),
   );
 }
