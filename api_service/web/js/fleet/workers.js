@@ -53,7 +53,7 @@ function workerCard({ id, hardware, host, pid, version }) {
     figures.Memory.textContent = bytes(worker.rss_bytes);
     const failed = worker.failures > 0 ? ` (${worker.failures.toLocaleString("en")} failed)` : "";
     figures.Jobs.textContent = worker.jobs.toLocaleString("en") + failed;
-    figures.Up.textContent = span(Date.now() - worker.started_ms);
+    figures.Up.textContent = span(worker.seen_ms - worker.started_ms);
     history.push(worker.rate);
     held.replaceChildren(...worker.held.map((model) => heldModel(model, models)));
     if (worker.held.length === 0) held.append(el("li", { class: "quiet", text: "No model held" }));
