@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
+from api_service import docs
+from api_service.assets import read_folder
 from api_service.backend import Backend, connect
-from api_service.context import BACKEND, EGRESS, METRICS, SETTINGS
+from api_service.context import BACKEND, DOCS, EGRESS, METRICS, PAGES, SETTINGS
 from api_service.metrics import Metrics
 from api_service.middlewares import MIDDLEWARES
 from api_service.middlewares.observe import add_headers
-from api_service.route import add_routes
+from api_service.route import add_routes, discover
 from api_service.settings import ApiSettings
 from shared.egress import Egress
 
@@ -27,7 +29,10 @@ def create_app(settings: ApiSettings, backend: Backend | None = None) -> web.App
         app.cleanup_ctx.append(connected)
     app.cleanup_ctx.append(fetching)
     app.on_response_prepare.append(add_headers)
-    add_routes(app, settings)
+    routes = discover(settings)
+    app[DOCS] = docs.read(routes) if settings.docs else {}
+    app[PAGES] = read_folder(settings.web_dir) if settings.playground else {}
+    add_routes(app, routes)
     return app
 
 

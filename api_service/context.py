@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from api_service.assets import Asset
 from api_service.backend import Backend
 from api_service.metrics import Metrics
 from api_service.settings import ApiSettings
@@ -16,8 +17,10 @@ SETTINGS = web.AppKey("SETTINGS", ApiSettings)
 BACKEND = web.AppKey("BACKEND", Backend)
 EGRESS = web.AppKey("EGRESS", Egress)
 METRICS = web.AppKey("METRICS", Metrics)
-RESERVED: web.AppKey[frozenset[str]] = web.AppKey("RESERVED")
-"""First path segments that are never a project's name on the legacy route."""
+PAGES: web.AppKey[dict[str, Asset]] = web.AppKey("PAGES")
+"""Files of the playground by path."""
+DOCS: web.AppKey[dict[str, Asset]] = web.AppKey("DOCS")
+"""Files of the documentation by name."""
 
 
 @dataclass

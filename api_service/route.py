@@ -6,6 +6,7 @@ Files are found by scan, in alphabetical order; two routes with one method and p
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
@@ -14,7 +15,6 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from api_service import routes
-from api_service.context import RESERVED
 from api_service.settings import ApiSettings
 from shared.registry import Registry
 
@@ -54,22 +54,21 @@ class Route:
     enabled: Callable[[ApiSettings], bool] = lambda _: True
 
 
-def discover() -> list[Route]:
-    """Every route of the folder, those marked ``last`` at the end."""
+def discover(settings: ApiSettings) -> list[Route]:
+    """Every route of the folder that the settings enable, those marked ``last`` at the end."""
     found = Registry[Route]("route").scan(routes, _exported)
-    return sorted(found, key=lambda route: route.last)
+    return sorted((route for route in found if route.enabled(settings)), key=lambda route: route.last)
 
 
-def add_routes(app: web.Application, settings: ApiSettings) -> None:
-    """Register every route that the settings enable."""
-    enabled = [route for route in discover() if route.enabled(settings)]
-    app[RESERVED] = frozenset(
-        route.path.split("/")[1] for route in enabled if not route.last and route.path.count("/") > 1
-    )
-    for route in enabled:
-        app.router.add_route(route.method, route.path, route.handler)
+def add_routes(app: web.Application, found: list[Route]) -> None:
+    """Register routes in their order. ``{project}`` matches no first segment that other routes have."""
+    ours = {route.path.split("/")[1] for route in found if not route.last and route.path.count("/") > 1}
+    project = "{project:(?!(?:" + "|".join(map(re.escape, sorted(ours))) + ")/)[^/]+}"
+    for route in found:
+        path = route.path.replace("{project}", project) if route.last else route.path
+        app.router.add_route(route.method, path, route.handler)
         if route.method == "GET":  # probes send HEAD
-            app.router.add_route("HEAD", route.path, route.handler)
+            app.router.add_route("HEAD", path, route.handler)
 
 
 def _exported(module: ModuleType) -> Iterator[tuple[str, Route]]:

@@ -37,6 +37,7 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     headers = response.headers
     headers["X-Request-ID"] = call.request_id
     headers["X-Processing-Time"] = f"{call.elapsed():.6f}"
+    headers["Server"] = "visionfleet"
     headers["X-Content-Type-Options"] = "nosniff"
     if call.model_id is not None:
         headers["X-Model-Id"] = call.model_id

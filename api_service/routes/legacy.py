@@ -8,7 +8,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from api_service import body, images, multipart, reply
-from api_service.context import RESERVED, call_of
+from api_service.context import call_of
 from api_service.inference import Wanted, answer, new_inference_id, plan, run
 from api_service.route import Route
 from api_service.schemas.answers import InferenceAnswer
@@ -18,11 +18,9 @@ from shared.errors import InvalidImage, InvalidRequest, VisionfleetError
 
 async def infer(request: web.Request) -> web.Response:
     """One image through one model, of whatever task."""
-    project, version = request.match_info["project"], request.match_info["version"]
-    if project in request.app[RESERVED]:
-        raise web.HTTPNotFound
+    model_id = f"{request.match_info['project']}/{request.match_info['version']}"
     wanted = body.query(request, LegacyQuery)
-    model, hardware = await plan(request, f"{project}/{version}", None, wanted.hardware)
+    model, hardware = await plan(request, model_id, None, wanted.hardware)
     image = await image_of(request, wanted)
     output = (await run(request, Wanted(model, hardware, wanted.params()), [image]))[0]
     if wanted.format == "image":

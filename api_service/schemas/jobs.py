@@ -17,7 +17,9 @@ class JobRequest(Body):
     params: dict[str, Any] = Field(default_factory=dict, description="The model's parameters, such as `confidence`.")
     hardware: Hardware = "any"
     priority: Literal["live", "normal", "bulk"] = Field(default="normal", description="Lane of the queue.")
-    timeout: float | None = Field(default=None, gt=0, description="Seconds from now after which the job expires.")
+    timeout: float | None = Field(
+        default=None, gt=0, le=604_800, description="Seconds from now after which the job expires."
+    )
     allow_pending: bool = Field(
         default=False, description="Accept the job even when no live worker has the hardware or the model."
     )

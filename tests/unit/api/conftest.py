@@ -45,7 +45,7 @@ def fleet() -> MemoryFleet:
 
 @pytest.fixture
 def settings() -> ApiSettings:
-    return ApiSettings(max_body_bytes=64 * 1024, max_images=4, body_timeout_s=0.5, max_wait_s=0.3)
+    return ApiSettings(max_body_bytes=64 * 1024, max_images=4, body_timeout_s=0.5, max_wait_s=1)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from shared.errors import InvalidImage, JobNotFound, QueueUnavailable, VisionfleetError
@@ -61,9 +62,10 @@ class MemoryQueue:
             job.id, "queued", job.model, job.hardware, job.lane, 1_700_000_000_000, metadata=job.metadata
         )
         self.records[job.id] = record
+        accepted = replace(record)
         if not self.held:
             self.finish(job)
-        return record
+        return accepted
 
     def finish(self, job: Job) -> None:
         """End a held job."""
