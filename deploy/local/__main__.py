@@ -1,0 +1,105 @@
+"""``python -m deploy.local``: everything on this machine, until Ctrl-C or SIGTERM."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+
+from pydantic import ValidationError
+from rich.console import Console
+
+from deploy.local import demo, status
+from deploy.local.errors import CannotStart
+from deploy.local.settings import LocalSettings
+from deploy.local.system import System
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="script/server", description="Runs Visionfleet on this machine.")
+    parser.add_argument("--demo", action="store_true", help="run one inference and exit")
+    parser.add_argument("--no-demo", action="store_true", help="serve without a first inference")
+    return parser.parse_args()
+
+
+async def serve(system: System, options: argparse.Namespace, console: Console) -> int:
+    """Start, show one inference, serve until a signal, drain. Returns the exit status."""
+    stop = asyncio.Event()
+    listen(system, stop)
+    began = asyncio.create_task(begin(system, options, console))
+    stopped = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({began, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if not began.done():
+            return 1
+        began.result()
+        if not options.demo:
+            await until(stopped, system)
+        return 0
+    finally:
+        began.cancel()
+        stopped.cancel()
+        await asyncio.gather(began, stopped, return_exceptions=True)
+        if stop.is_set():
+            console.print("\nstopping: running work is finished first; Ctrl-C again stops at once", style="dim")
+        if not await system.stop():
+            console.print("some processes did not end in time and were killed", style="yellow")
+
+
+async def begin(system: System, options: argparse.Namespace, console: Console) -> None:
+    """Start everything, then one inference unless it is not wanted."""
+    console.print(f"starting Visionfleet (data and logs in {system.settings.data_dir})", style="dim", soft_wrap=True)
+    await system.start()
+    if not options.no_demo:
+        await asyncio.to_thread(demo.run, system.settings, console)
+    if not options.demo:
+        console.print(f"playground  {system.settings.url}/", style="bold", soft_wrap=True)
+
+
+async def until(stopped: asyncio.Task[bool], system: System) -> None:
+    """Show the live line until a signal came."""
+    line = asyncio.create_task(status.show(system))
+    await asyncio.wait({line, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    line.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await line
+
+
+def listen(system: System, stop: asyncio.Event) -> None:
+    """The first signal drains, the second kills."""
+    loop = asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        if stop.is_set():
+            system.kill()
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, on_signal)
+
+
+def main() -> int:
+    """Run the launcher; whatever is in the way becomes one line on stderr."""
+    options = arguments()
+    try:
+        settings = LocalSettings()
+        return asyncio.run(serve(System(settings), options, Console()))
+    except ValidationError as error:
+        first = error.errors()[0]
+        print(f"error: VISIONFLEET_{str(first['loc'][0]).upper()}: {first['msg']}", file=sys.stderr)
+    except CannotStart as error:
+        if error.log:
+            print(error.log, file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # a thread that still waits for an HTTP answer must not hold up the end

@@ -1,0 +1,58 @@
+"""Settings of the launcher for one machine; each field is a documented ``VISIONFLEET_*`` variable."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import AliasChoices, Field
+from pydantic_settings import BaseSettings
+
+from shared.settings import SETTINGS
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+class LocalSettings(BaseSettings):
+    """What ``script/server`` starts, and where. The services read their own settings from the same environment."""
+
+    model_config = SETTINGS
+
+    host: str = Field("127.0.0.1", description="Address to listen on; loopback unless you open it on purpose.")
+    port: int = Field(9001, ge=1, le=65535, description="Port to listen on.")
+    data_dir: Path = Field(Path("data"), description="Folder for Redis data, logs, added models and results.")
+    workers: int = Field(1, ge=0, le=64, description="CPU worker pools to start on this machine.")
+    redis_url: str | None = Field(
+        None,
+        validation_alias=AliasChoices("VISIONFLEET_REDIS_URL", "REDIS_URL"),
+        description="A Redis of yours; unset, an embedded redis-server keeps its data in data_dir.",
+    )
+    redis_max_memory_mb: int = Field(
+        1024, ge=64, description="Memory that the embedded Redis may use, in MB; when full it refuses new jobs."
+    )
+    start_timeout_s: float = Field(60.0, gt=0, description="Seconds until everything must be ready after the start.")
+    drain_timeout_s: float = Field(30.0, gt=0, description="Seconds that running work gets to finish at the end.")
+
+    @property
+    def url(self) -> str:
+        """Where a person on this machine opens the playground."""
+        host = "localhost" if self.host in {"0.0.0.0", "127.0.0.1", "::", ""} else self.host  # noqa: S104 - compared, not bound
+        return f"http://{host}:{self.port}"
+
+
+def environment(settings: LocalSettings, redis_url: str) -> dict[str, str]:
+    """The environment of the services: ours, with what the launcher decided. What the user set himself stays."""
+    data = settings.data_dir.resolve()
+    defaults = {
+        "VISIONFLEET_MODEL_DIRS": f"{ROOT / 'models'},{data / 'models'}",
+        "VISIONFLEET_ENGINE_CACHE": str(data / "engines"),
+        "VISIONFLEET_WORKERS_PER_HOST": str(max(1, settings.workers)),
+    }
+    decided = {
+        "VISIONFLEET_REDIS_URL": redis_url,
+        "VISIONFLEET_HOST": settings.host,
+        "VISIONFLEET_PORT": str(settings.port),
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))),
+    }
+    return {**defaults, **os.environ, **decided}
