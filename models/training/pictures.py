@@ -18,6 +18,11 @@ SCENES = (
 CLOSEUPS = (("star.jpg", 160, 15), ("ring.jpg", 160, 1))
 
 
+def _write(path: Path, picture: np.ndarray) -> None:
+    settings = [cv2.IMWRITE_JPEG_QUALITY, 88] if path.suffix == ".jpg" else []
+    cv2.imwrite(str(path), picture, settings)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("examples/images"))
@@ -25,10 +30,10 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     for name, width, height, count, seed in SCENES:
         picture = scene(np.random.default_rng([2, seed]), width, height, count, strength=0.25).image
-        cv2.imwrite(str(out / name), picture, [cv2.IMWRITE_JPEG_QUALITY, 88])
+        _write(out / name, picture)
     for name, side, seed in CLOSEUPS:
         picture, _ = closeup(np.random.default_rng([3, seed]), side, strength=0.25)
-        cv2.imwrite(str(out / name), picture, [cv2.IMWRITE_JPEG_QUALITY, 90])
+        _write(out / name, picture)
 
 
 if __name__ == "__main__":

@@ -47,16 +47,16 @@ def losses(model: Classifier, count: int, batch: int, seed: int) -> Iterator[Ten
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("models/shapes-classifier"))
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=4500)
     parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--pictures", type=int, default=20000)
+    parser.add_argument("--pictures", type=int, default=30000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(options.seed)
     model = Classifier(len(LABELS)).to(memory_format=torch.channels_last).train()
     stream = losses(model, options.pictures, options.batch, options.seed)
-    trained = fit(model, stream, options.steps, 3e-3, lambda line: print(line, flush=True))
+    trained = fit(model, stream, options.steps, 1.2e-3, lambda line: print(line, flush=True))
     export_classifier(trained, options.out)
 
 
