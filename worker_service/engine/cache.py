@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from threading import Lock
@@ -28,14 +28,12 @@ class ModelCache:
     them. The model just loaded stays even when it alone is over the limit, since somebody waits for it.
     """
 
-    def __init__(
-        self, load: Callable[[str], tuple[AnyModel, str]], max_models: int, max_bytes: int, pinned: Collection[str] = ()
-    ) -> None:
+    def __init__(self, load: Callable[[str], tuple[AnyModel, str]], max_models: int, max_bytes: int) -> None:
         """``load`` returns a model and its digest; ``max_bytes`` 0 is no limit on bytes."""
         self._load = load
         self._max_models = max_models
         self._max_bytes = max_bytes
-        self._pinned = set(pinned)
+        self._pinned: set[str] = set()
         self._held: OrderedDict[str, tuple[AnyModel, str]] = OrderedDict()
         self._loading: dict[str, Future[AnyModel]] = {}
         self._lock = Lock()

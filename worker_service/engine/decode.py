@@ -22,6 +22,7 @@ from shared.errors import ImageTooLarge, InvalidImage
 Image: TypeAlias = npt.NDArray[np.uint8]
 
 EXIF_ORIENTATION = 0x0112
+PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 
 # What each EXIF orientation asks of the stored pixels, in cv2's terms: rotate first, then flip around an axis.
@@ -33,6 +34,9 @@ _ROTATE = {
     8: cv2.ROTATE_90_COUNTERCLOCKWISE,
 }
 _FLIP = {2: 1, 4: 0, 5: 1, 7: 1}
+_UNDO = {6: 8, 8: 6}  # the others are their own inverse
+
+TURNED_BY_CV2 = ("TIFF",)  # libtiff turns pixels as it reads them, whatever cv2 is told
 
 
 def decode(data: bytes, max_pixels: int, auto_orient: bool = True) -> Image:
@@ -48,19 +52,22 @@ def decode(data: bytes, max_pixels: int, auto_orient: bool = True) -> Image:
     if not _COMPLETE.get(kind, _always)(data):
         raise InvalidImage(f"The {kind} image is truncated.")
     pixels = _read_pixels(data, kind)
-    return _orient(pixels, orientation) if auto_orient else pixels
+    if auto_orient == (kind in TURNED_BY_CV2):
+        return pixels
+    return _orient(pixels, orientation if auto_orient else _UNDO.get(orientation, orientation))
 
 
 def _read_header(data: bytes, max_pixels: int) -> tuple[str, int]:
     """Format and EXIF orientation."""
     if not data:
         raise InvalidImage("The image is empty (0 bytes).")
+    if data.startswith(PNG_MAGIC) and len(data) >= 24:  # Pillow wants to see pixel data before it tells the size
+        _check_size(*struct.unpack(">II", data[16:24]), max_pixels)
     try:
         with Pillow.open(BytesIO(data), formats=FORMATS) as header:
             width, height = header.size
             kind = str(header.format)
-            if width * height <= max_pixels:
-                return kind, _orientation(header)
+            orientation = _orientation(header)
     except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning) as error:
         raise ImageTooLarge(
             f"The image has more than the {max_pixels} pixels allowed (VISIONFLEET_MAX_PIXELS)."
@@ -69,11 +76,17 @@ def _read_header(data: bytes, max_pixels: int) -> tuple[str, int]:
         raise InvalidImage("The data is no image in JPEG, PNG, WebP, BMP, GIF or TIFF format.") from error
     except Exception as error:  # Pillow's header parsers raise what they please on hostile bytes
         raise InvalidImage("The image's header is broken.") from error
-    raise ImageTooLarge(
-        f"The image is {width} x {height}; at most {max_pixels} pixels are decoded (VISIONFLEET_MAX_PIXELS).",
-        width=width,
-        height=height,
-    )
+    _check_size(width, height, max_pixels)
+    return kind, orientation
+
+
+def _check_size(width: int, height: int, max_pixels: int) -> None:
+    if width * height > max_pixels:
+        raise ImageTooLarge(
+            f"The image is {width} x {height}; at most {max_pixels} pixels are decoded (VISIONFLEET_MAX_PIXELS).",
+            width=width,
+            height=height,
+        )
 
 
 def _orientation(header: Pillow.Image) -> int:

@@ -48,13 +48,15 @@ class Engine:
         self.runtime = Runtime(settings)
         self.repository = Repository(settings.model_dirs, settings.model_scan_seconds)
         limit = settings.max_model_bytes or self.runtime.profile.max_model_bytes
-        self._cache = ModelCache(self._load, settings.max_active_models, limit, settings.pinned_models)
+        self._cache = ModelCache(self._load, settings.max_active_models, limit)
         # Images are decoded and resized in several threads already; cv2's own pool would fight them for cores.
         cv2.setNumThreads(1)
 
     def preload(self) -> None:
         """Load the models that the settings name. Raises what loading raises."""
-        for model_id in (*self.settings.pinned_models, *self.settings.preload_models):
+        for model_id in self.settings.pinned_models:
+            self._cache.pin(self.get(model_id).manifest.id)
+        for model_id in self.settings.preload_models:
             self.get(model_id)
 
     def catalog(self) -> list[Manifest]:
@@ -77,8 +79,8 @@ class Engine:
         return self._cache.held()
 
     def unload(self, model_id: str) -> bool:
-        """Let go of a model; False when it was not held. Runs in progress finish undisturbed."""
-        return self._cache.unload(model_id)
+        """Let go of a model by id or alias; False when it was not held. Runs in progress finish undisturbed."""
+        return self._cache.unload(self.repository.resolve(model_id))
 
     def digest(self, model_id: str) -> str:
         """Hex digest of the model that would be loaded now. Raises as ``get`` does."""

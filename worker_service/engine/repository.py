@@ -50,13 +50,17 @@ class Repository:
             ModelLoadFailed: it is there and its manifest is broken.
         """
         check_model_id(model_id)
-        self._refresh()
-        package = self._packages.get(model_id) or self._packages.get(self._aliases.get(model_id, ""))
+        package = self._packages.get(self.resolve(model_id))
         if package is not None:
             return package
         if model_id in self._broken:
             raise self._broken[model_id]
         raise ModelNotFound(f"There is no model {model_id!r} here.", model=model_id)
+
+    def resolve(self, model_id: str) -> str:
+        """The id that an alias stands for; anything else comes back unchanged."""
+        self._refresh()
+        return model_id if model_id in self._packages else self._aliases.get(model_id, model_id)
 
     def rescan(self) -> None:
         """Look now, however fresh the listing is."""

@@ -1,0 +1,115 @@
+"""What every model family must hold, whichever they are: parametrised over the registry."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgpack
+import numpy as np
+import pytest
+
+from shared.errors import InferenceFailed, InvalidRequest
+from tests.unit.engine import graphs
+from worker_service.engine.engine import Engine
+from worker_service.engine.family import Family, registry
+from worker_service.engine.runtime.session import read_signature
+from worker_service.engine.runtime.signature import GraphSignature, TensorSpec
+from worker_service.settings import EngineSettings
+
+# A family's smallest graph. A new family adds its own line here; without one its tests fail.
+EXAMPLES: dict[str, Callable[[Path], Path]] = {
+    "yolov8": lambda path: graphs.detector(path, graphs.ROWS),
+    "classification": lambda path: graphs.classifier(path, [0, 1, 2]),
+}
+
+each_family = pytest.mark.parametrize("family", list(registry()), ids=lambda family: family.name)
+
+
+@pytest.fixture
+def engine(tmp_path: Path, family: Family) -> Engine:
+    EXAMPLES[family.name](tmp_path / "m" / "weights.onnx")
+    graphs.package(tmp_path / "m", task=family.task, family=family.name)
+    return Engine(EngineSettings(model_dirs=(tmp_path,), intra_op_threads=1))
+
+
+def test_every_family_is_available() -> None:
+    assert registry().unavailable == {}
+    assert set(registry().names()) == set(EXAMPLES)
+
+
+@each_family
+def test_lives_in_a_file_with_a_docstring(family: Family) -> None:
+    module = inspect.getmodule(type(family))
+    assert module is not None
+    assert len(module.__doc__ or "") > 80
+
+
+@each_family
+def test_recognises_its_own_graph_and_no_other_does(family: Family, tmp_path: Path) -> None:
+    signature = read_signature(EXAMPLES[family.name](tmp_path / "weights.onnx"))
+    scores = {other.name: other.matches(signature) for other in registry()}
+    own = scores.pop(family.name)
+    assert own is not None
+    assert 0 < own <= 1
+    assert all(score is None or score < own for score in scores.values())
+
+
+@each_family
+def test_refuses_graphs_that_are_nothing_like_it(family: Family) -> None:
+    text = TensorSpec("input_ids", ("batch", "length"), "int64")
+    assert family.matches(GraphSignature((text,), (text,))) is None
+    assert family.matches(GraphSignature((), ())) is None
+
+
+@each_family
+def test_a_batch_answers_as_its_items_do(engine: Engine, family: Family) -> None:
+    random = np.random.default_rng(7)
+    images = [random.integers(0, 256, (h, w, 3), np.uint8) for h, w in [(1, 1), (64, 64), (33, 130), (300, 7)]]
+    together = [plain(result.to_dict()) for result in engine.infer("m", images)]
+    alone = [plain(engine.infer("m", [image])[0].to_dict()) for image in images]
+    assert together == alone
+    assert [output["task"] for output in together] == [family.task] * 4
+    assert [output["image"] for output in together] == [{"width": i.shape[1], "height": i.shape[0]} for i in images]
+
+
+@each_family
+def test_answers_are_plain_values(engine: Engine, family: Family) -> None:
+    (result,) = engine.infer("m", [np.zeros((50, 60, 3), np.uint8)], {"visualize": True})
+    output = result.to_dict()
+    assert msgpack.unpackb(msgpack.packb(output)) == output
+    assert output["visualization"][:2] == b"\xff\xd8"
+
+
+@each_family
+def test_pixels_are_kept_only_for_a_picture(engine: Engine, family: Family) -> None:
+    model, image = engine.get("m"), np.zeros((50, 60, 3), np.uint8)
+    assert model.preprocess(image, model.params({})).pixels is None
+    assert model.preprocess(image, model.params({"visualize": True})).pixels is image
+
+
+@each_family
+def test_bad_parameters_are_an_invalid_request(engine: Engine, family: Family) -> None:
+    for values in ({"confidence": 7}, {"confidence": []}, {"visualize": "perhaps"}):
+        with pytest.raises(InvalidRequest):
+            engine.get("m").params(values)
+
+
+@each_family
+def test_outputs_of_the_wrong_size_fail_alone(engine: Engine, family: Family) -> None:
+    model = engine.get("m")
+    params = model.params({})
+    prepared = model.preprocess(np.zeros((50, 60, 3), np.uint8), params)
+    (raw,) = model.infer([prepared])
+    with pytest.raises(InferenceFailed):
+        model.postprocess(tuple(array[:-1] for array in raw), prepared, params)
+
+
+def plain(output: dict[str, Any]) -> dict[str, Any]:
+    """Without what is fresh each time."""
+    predictions = output["predictions"]
+    if isinstance(predictions, list):
+        return {**output, "predictions": [{k: v for k, v in p.items() if k != "detection_id"} for p in predictions]}
+    return output

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from shared.errors import ModelLoadFailed
+from worker_service.engine.cache import ModelCache
+
+
+class Loader:
+    """Loads a model of 10 bytes, counts, and can be made slow or failing."""
+
+    def __init__(self) -> None:
+        self.loads: list[str] = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self.fail = False
+        self.digest = "1"
+
+    def __call__(self, model_id: str) -> tuple[Any, str]:
+        self.loads.append(model_id)
+        assert self.gate.wait(10)
+        if self.fail:
+            raise ModelLoadFailed("broken")
+        return SimpleNamespace(bytes=10, name=model_id), self.digest
+
+
+def names(cache: ModelCache) -> list[str]:
+    return [held.id for held in cache.held()]
+
+
+def test_many_callers_cause_one_load() -> None:
+    loader = Loader()
+    loader.gate.clear()
+    cache = ModelCache(loader, 8, 0)
+    with ThreadPoolExecutor(16) as pool:
+        futures = [pool.submit(cache.get, "a") for _ in range(16)]
+        while not loader.loads:
+            time.sleep(0.001)
+        loader.gate.set()
+        models = {id(future.result()) for future in futures}
+    assert loader.loads == ["a"]
+    assert len(models) == 1
+
+
+def test_a_slow_load_does_not_hold_up_other_models() -> None:
+    loader = Loader()
+    cache = ModelCache(loader, 8, 0)
+    held = cache.get("held")
+    loader.gate.clear()
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(cache.get, "slow")
+        while "slow" not in loader.loads:
+            time.sleep(0.001)
+        assert cache.get("held") is held
+        assert not slow.done()
+        loader.gate.set()
+        slow.result()
+
+
+def test_a_failure_reaches_all_who_wait_and_is_not_remembered() -> None:
+    loader = Loader()
+    loader.fail = True
+    loader.gate.clear()
+    cache = ModelCache(loader, 8, 0)
+    with ThreadPoolExecutor(4) as pool:
+        futures = [pool.submit(cache.get, "a") for _ in range(4)]
+        while not loader.loads:
+            time.sleep(0.001)
+        loader.gate.set()
+        for future in futures:
+            with pytest.raises(ModelLoadFailed):
+                future.result()
+    loader.fail = False
+    assert cache.get("a").name == "a"
+
+
+def test_least_recently_used_leaves() -> None:
+    cache = ModelCache(Loader(), 2, 0)
+    for model_id in "aba":
+        cache.get(model_id)
+    cache.get("c")
+    assert names(cache) == ["a", "c"]
+
+
+def test_bytes_are_bounded_but_the_newest_stays() -> None:
+    cache = ModelCache(Loader(), 8, 25)
+    for model_id in "abc":
+        cache.get(model_id)
+    assert names(cache) == ["b", "c"]
+    small = ModelCache(Loader(), 8, 5)
+    small.get("a")
+    small.get("b")
+    assert names(small) == ["b"]
+
+
+def test_pinned_models_stay() -> None:
+    cache = ModelCache(Loader(), 2, 0)
+    cache.pin("a")
+    cache.pin("b")
+    for model_id in "abcd":
+        cache.get(model_id)
+    assert names(cache) == ["a", "b", "d"]
+    assert [held.pinned for held in cache.held()] == [True, True, False]
+
+
+def test_unload_leaves_users_alone() -> None:
+    loader = Loader()
+    cache = ModelCache(loader, 2, 0)
+    cache.pin("a")
+    model = cache.get("a")
+    assert cache.unload("a")
+    assert not cache.unload("a")
+    assert model.name == "a"
+    assert cache.get("a") is not model
+
+
+def test_another_digest_loads_again() -> None:
+    loader = Loader()
+    cache = ModelCache(loader, 2, 0)
+    first = cache.get("a", "1")
+    assert cache.get("a", "1") is first
+    loader.digest = "2"
+    assert cache.get("a", "2") is not first
+    assert [held.digest for held in cache.held()] == ["2"]
+
+
+def test_threads_hammering_keep_the_bound() -> None:
+    cache = ModelCache(Loader(), 3, 0)
+
+    def hammer(seed: int) -> None:
+        for step in range(200):
+            name = "abcdefg"[(seed * 7 + step * 3) % 7]
+            assert cache.get(name).name == name
+            if step % 20 == 0:
+                cache.unload(name)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(hammer, range(8)))
+    assert len(cache.held()) <= 3

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from worker_service.engine.vision.nms import best_candidates, centre_to_corners, nms
+
+
+def naive(boxes: Any, scores: Any, groups: Any, threshold: float, limit: int) -> list[int]:
+    """Every pair, one by one. Coordinates are small integers: the same products are exact in both."""
+    kept: list[int] = []
+    for i in sorted(range(len(scores)), key=lambda i: (-scores[i], i)):
+        if len(kept) == limit:
+            break
+        if all(
+            (groups is not None and groups[i] != groups[j]) or not overlaps(boxes[i], boxes[j], threshold) for j in kept
+        ):
+            kept.append(i)
+    return kept
+
+
+def overlaps(a: Any, b: Any, threshold: float) -> bool:
+    width = max(0.0, min(a[2], b[2]) - max(a[0], b[0]))
+    height = max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
+    shared = width * height
+    union = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared
+    return bool(np.float32(shared) > np.float32(threshold) * np.float32(union))
+
+
+@st.composite
+def scenes(draw: st.DrawFn) -> tuple[Any, Any, Any]:
+    count = draw(st.integers(0, 40))
+    corner = draw(hnp.arrays(np.float32, (count, 2), elements=st.integers(0, 30)))
+    size = draw(hnp.arrays(np.float32, (count, 2), elements=st.integers(0, 20)))
+    scores = draw(hnp.arrays(np.float32, count, elements=st.integers(0, 8).map(lambda n: n / 8)))
+    groups = draw(hnp.arrays(np.int64, count, elements=st.integers(0, 2)))
+    return np.concatenate([corner, corner + size], axis=1), scores, groups
+
+
+@given(scenes(), st.sampled_from([0.0, 0.3, 0.5, 0.7, 1.0]), st.sampled_from([1, 5, 300]), st.booleans())
+def test_equals_the_naive_one(scene: tuple[Any, Any, Any], threshold: float, limit: int, agnostic: bool) -> None:
+    boxes, scores, groups = scene
+    chosen = None if agnostic else groups
+    assert nms(boxes, scores, chosen, threshold, limit).tolist() == naive(boxes, scores, chosen, threshold, limit)
+
+
+def test_overlap_is_intersection_over_union() -> None:
+    boxes = np.array([[0, 0, 10, 10], [0, 5, 10, 15]], np.float32)  # they share 50 of 150
+    scores = np.array([0.9, 0.8], np.float32)
+    assert nms(boxes, scores, None, 0.34, 10).tolist() == [0, 1]
+    assert nms(boxes, scores, None, 0.33, 10).tolist() == [0]
+
+
+@given(hnp.arrays(np.float32, st.integers(0, 60), elements=st.floats(0, 1, width=32)), st.integers(1, 20))
+def test_candidates_are_the_best_above_the_threshold(scores: Any, limit: int) -> None:
+    chosen = best_candidates(scores, 0.5, limit)
+    expected = np.sort(scores[scores >= np.float32(0.5)])[::-1][:limit]
+    assert np.sort(scores[chosen])[::-1].tolist() == expected.tolist()
+    assert len(set(chosen.tolist())) == len(chosen)
+
+
+@pytest.mark.parametrize("limit", [1, 300])
+def test_many_candidates_stay_bounded(limit: int) -> None:
+    random = np.random.default_rng(0)
+    corner = random.uniform(0, 640, (3000, 2)).astype(np.float32)
+    boxes = np.concatenate([corner, corner + 8], axis=1)
+    assert len(nms(boxes, random.uniform(0, 1, 3000).astype(np.float32), None, 0.3, limit)) == limit
+
+
+def test_centre_form() -> None:
+    assert centre_to_corners(np.array([[10, 20, 4, 6]], np.float32)).tolist() == [[8, 17, 12, 23]]
