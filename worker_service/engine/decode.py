@@ -62,7 +62,8 @@ def _read_header(data: bytes, max_pixels: int) -> tuple[str, int]:
     if not data:
         raise InvalidImage("The image is empty (0 bytes).")
     if data.startswith(PNG_MAGIC) and len(data) >= 24:  # Pillow wants to see pixel data before it tells the size
-        _check_size(*struct.unpack(">II", data[16:24]), max_pixels)
+        width, height = struct.unpack(">II", data[16:24])
+        _check_size(width, height, max_pixels)
     try:
         with Pillow.open(BytesIO(data), formats=FORMATS) as header:
             width, height = header.size

@@ -50,7 +50,8 @@ class Repository:
             ModelLoadFailed: it is there and its manifest is broken.
         """
         check_model_id(model_id)
-        package = self._packages.get(self.resolve(model_id))
+        resolved = self.resolve(model_id)
+        package = self._packages.get(resolved)
         if package is not None:
             return package
         if model_id in self._broken:
