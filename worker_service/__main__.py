@@ -1,0 +1,29 @@
+"""``python -m worker_service``: a Celery worker of this machine's hardware pool."""
+
+from __future__ import annotations
+
+from shared.log import configure
+from shared.settings import LogSettings
+from worker_service.consumer.settings import ConsumerSettings
+
+
+def main() -> None:
+    """Run until SIGTERM, which drains."""
+    configure(LogSettings(), "worker")
+    from worker_service.celery_app import app  # noqa: PLC0415 - after logging is set up, or Celery sets up its own
+
+    settings = ConsumerSettings()
+    app.worker_main(
+        [
+            "worker",
+            *("--queues", settings.hardware),
+            *("--hostname", f"{settings.worker_name or settings.hardware}-%i@%h"),
+            *("--pool", "threads", "--concurrency", "1"),
+            *("--loglevel", LogSettings().log_level),
+            *("--without-gossip", "--without-mingle"),
+        ]
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+"""The Celery application: slow tasks, and the worker process that the inference consumer lives in.
+
+Only small messages travel through Celery; images and results never do. The settings keep a message until its task has
+ended, hold nothing back in a prefetch buffer, and accept no pickle.
+"""
+
+from __future__ import annotations
+
+from celery import Celery
+
+from shared.settings import RedisSettings
+from worker_service.bootstep import InferenceStep
+
+app = Celery("visionfleet", broker=RedisSettings().redis_url)
+app.conf.update(
+    accept_content=["json"],
+    broker_connection_max_retries=None,
+    broker_connection_retry_on_startup=True,
+    broker_transport_options={"visibility_timeout": 3600, "global_keyprefix": "vf:celery:"},
+    task_acks_late=True,
+    task_ignore_result=True,
+    task_serializer="json",
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    worker_hijack_root_logger=False,
+    worker_prefetch_multiplier=1,
+    worker_send_task_events=False,
+)
+app.steps["worker"].add(InferenceStep)

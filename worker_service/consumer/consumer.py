@@ -1,0 +1,95 @@
+"""The inference consumer of one worker process, assembled: queue, pipeline, intake and chores."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Sequence
+
+import structlog
+
+from shared.fleet.report import FleetReporter
+from shared.jobs import JobResult
+from shared.queue.consumer import QueueConsumer, Taken
+from shared.redis import RedisError, SyncRedis, connect
+from shared.settings import QueueSettings, RedisSettings
+from worker_service.consumer.advert import Advert
+from worker_service.consumer.intake import Intake
+from worker_service.consumer.pipeline import Pipeline
+from worker_service.consumer.scout import Every, Scout
+from worker_service.consumer.settings import ConsumerSettings
+from worker_service.engine.engine import Engine
+
+log = structlog.get_logger(__name__)
+
+
+class Consumer:
+    """Start it, stop it. It survives a Redis that is away, at start and later."""
+
+    def __init__(self, settings: ConsumerSettings, queue: QueueSettings, redis: RedisSettings, engine: Engine) -> None:
+        client: SyncRedis = connect(redis)
+        self._settings = settings
+        self._engine = engine
+        self._lease_s = queue.lease_ms / 1000
+        self.advert = Advert(settings, engine, int(time.time() * 1000))
+        self._queue = QueueConsumer(client, queue, self.advert.id)
+        self._reporter = FleetReporter(client)
+        prefetch = settings.prefetch or engine.max_batch
+        identity = (self.advert.id, settings.hardware)
+        self._pipeline = Pipeline(engine, self._finish, settings.decode_threads, prefetch, identity)
+        self.advert.pipeline = self._pipeline
+        self._intake = Intake(self._queue, self._pipeline, self._held, settings.hardware)
+        scout = Scout(self._queue, self._reporter, engine, self._pipeline, self.advert)
+        self._chores = [
+            Every("beat", settings.heartbeat_ms / 1000, scout.beat),
+            Every("renew", self._lease_s / 4, scout.renew),
+            Every("takeover", self._lease_s / 4, scout.take_over),
+            Every("announce", settings.scout_interval_ms / 1000, scout.announce),
+            Every("adopt", settings.scout_interval_ms / 1000, scout.adopt),
+            Every("watch", 1.0, lambda: scout.watch(settings.stall_timeout_s, self._intake.is_alive)),
+        ]
+
+    def start(self) -> None:
+        """Load what is to be preloaded, then take jobs."""
+        self._pipeline.start()
+        beat, *others = self._chores
+        beat.start()
+        for model in self._engine.preload():
+            log.info("model.preloaded", model=model)
+        self._intake.start()
+        self.advert.state = "ready"
+        for chore in others:
+            chore.start()
+        log.info("worker.ready", worker=self.advert.id, hardware=self._settings.hardware, models=self._held())
+
+    def stop(self) -> None:
+        """Take no more jobs, finish those begun, leave the fleet."""
+        self.advert.state = "draining"
+        self._intake.stop()
+        drained = self._pipeline.drain(self._settings.drain_timeout_s)
+        for chore in self._chores:
+            chore.stop()
+        try:
+            self._reporter.forget(self.advert.id)
+        except RedisError:
+            log.warning("worker.not_deregistered")
+        log.info("worker.stopped", drained=drained)
+
+    def _held(self) -> list[str]:
+        return [held.id for held in self._engine.held()]
+
+    def _finish(self, ended: Sequence[tuple[Taken, JobResult]]) -> None:
+        """Write results, for as long as the lease could still be ours; later another worker repeats the job."""
+        give_up = time.monotonic() + 10 * self._lease_s
+        while True:
+            try:
+                counted = self._queue.finish(ended)
+            except RedisError as error:
+                if time.monotonic() > give_up:
+                    log.exception("results.lost", jobs=len(ended), error=type(error).__name__)
+                    return
+                time.sleep(0.1 + random.random() / 5)  # noqa: S311 - jitter is no secret
+            else:
+                if counted < len(ended):
+                    log.warning("results.superseded", jobs=len(ended) - counted)
+                return

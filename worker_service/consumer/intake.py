@@ -1,0 +1,74 @@
+"""Which streams this worker reads, in which order, and the loop that reads them."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import threading
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from shared import keys
+from shared.queue.consumer import QueueConsumer, Taken
+from shared.redis import RedisError
+from worker_service.consumer.pipeline import Pipeline
+
+log = structlog.get_logger(__name__)
+BLOCK_MS = 500
+ROOM_S = 0.5
+FAIR_EVERY = 8
+"""Every eighth read looks at the least urgent lane first, so that a flood of live jobs cannot starve the bulk."""
+
+
+def streams_of(models: Sequence[str], hardware: str, turn: int = 0) -> list[str]:
+    """Streams of the held models, most urgent first; ``turn`` rotates the models so that each comes first in turn."""
+    if not models:
+        return []
+    start = turn % len(models)
+    rotated = [*models[start:], *models[:start]]
+    lanes = keys.LANES if turn % FAIR_EVERY != FAIR_EVERY - 1 else keys.LANES[::-1]
+    tags = (hardware, keys.ANY_HARDWARE)
+    return [keys.queue(tag, lane, model) for lane in lanes for model in rotated for tag in tags]
+
+
+class Intake(threading.Thread):
+    """Takes jobs of the held models as long as the pipeline has room."""
+
+    def __init__(self, queue: QueueConsumer, pipeline: Pipeline, held: Callable[[], list[str]], hardware: str) -> None:
+        super().__init__(name="intake", daemon=True)
+        self._queue = queue
+        self._pipeline = pipeline
+        self._held = held
+        self._hardware = hardware
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        """Take no more; returns when the loop has ended."""
+        self._stopping.set()
+        if self.is_alive():
+            self.join()
+
+    def run(self) -> None:
+        """Until stopped: wait for room, take, hand over. Waits out a Redis that is away."""
+        for turn in itertools.count():
+            if self._stopping.is_set():
+                return
+            room = self._pipeline.room(ROOM_S)
+            models = self._held()
+            if room <= 0:
+                continue
+            if not models:
+                self._stopping.wait(0.05)
+                continue
+            try:
+                self._take(models, turn, room)
+            except RedisError as error:
+                log.warning("redis.unreachable", error=type(error).__name__)
+                self._stopping.wait(0.2 + random.random() / 2)  # noqa: S311 - jitter is no secret
+
+    def _take(self, models: list[str], turn: int, room: int) -> None:
+        streams = streams_of(models, self._hardware, turn)
+        taken: list[Taken] = self._queue.take(streams, room) or self._queue.wait(streams, BLOCK_MS)
+        for job in taken:
+            self._pipeline.accept(job)

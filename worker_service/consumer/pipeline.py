@@ -1,0 +1,207 @@
+"""The stages of a job inside a worker: prepare (decode threads) -> infer (one thread) -> post and finish (one thread).
+
+While the model runs one batch, the next is decoded; the stages share nothing but queues. ``room`` bounds how much is
+taken ahead: one batch in preparation beside the one that runs.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import structlog
+
+from shared.errors import DeadlineExceeded, InferenceFailed, UnsupportedTask, VisionfleetError
+from shared.jobs import JobResult
+from shared.queue.consumer import Taken
+from worker_service.consumer.counters import Counters
+from worker_service.consumer.ready import ReadyQueue
+from worker_service.consumer.work import Item, Work, clock_ms
+from worker_service.engine.engine import Engine
+from worker_service.engine.family import AnyModel, Raw
+
+log = structlog.get_logger(__name__)
+Finish = Callable[[Sequence[tuple[Taken, JobResult]]], None]
+LATE = DeadlineExceeded("The job was not finished within its time limit; raise its timeout or add workers.")
+BROKEN = InferenceFailed("The model failed on this image; the worker's log says why.")
+
+
+class Pipeline:
+    """Runs jobs and hands their results to ``finish``, which may be called from several threads."""
+
+    def __init__(self, engine: Engine, finish: Finish, threads: int, prefetch: int, identity: tuple[str, str]) -> None:
+        self.counters = Counters()
+        self.batch_started: float | None = None
+        self._engine = engine
+        self._finish = finish
+        self._identity = identity
+        self._prefetch = prefetch
+        self._ahead = 0
+        self._in_flight: set[Taken] = set()
+        self._changed = threading.Condition()
+        self._ready = ReadyQueue()
+        self._decoders = ThreadPoolExecutor(threads, "decode")
+        self._post = ThreadPoolExecutor(1, "post")
+        self._runner = threading.Thread(target=self._infer_forever, name="infer", daemon=True)
+
+    def start(self) -> None:
+        """Begin to run what is accepted."""
+        self._runner.start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the inference thread lives."""
+        return self._runner.is_alive()
+
+    @property
+    def held(self) -> list[Taken]:
+        """Every job that is in here: their leases must be renewed."""
+        with self._changed:
+            return list(self._in_flight)
+
+    def room(self, timeout_s: float) -> int:
+        """How many more images may be taken now; waits up to ``timeout_s`` for any."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._ahead < self._prefetch, timeout_s)
+            return self._prefetch - self._ahead
+
+    def accept(self, taken: Taken) -> None:
+        """Start a job. What is wrong with it ends it here and now, with an error as its result."""
+        with self._changed:
+            self._in_flight.add(taken)
+        job = taken.job
+        try:
+            model = self._engine.get(job.model)
+            if job.task is not None and job.task != model.manifest.task:
+                raise UnsupportedTask(f"The model {job.model} does {model.manifest.task}, not {job.task}.")
+            params = model.params(job.params)
+        except VisionfleetError as error:
+            self._end([(taken, self._failed(taken, error))])
+            return
+        work = Work(taken, model, self._engine.digest(job.model), params, [None] * len(job.inputs))
+        if not job.inputs:  # kind "load": the model is in the cache now, which was the job
+            self._end([(taken, work.result(*self._identity))])
+            return
+        with self._changed:
+            self._ahead += len(job.inputs)
+        for index in range(len(job.inputs)):
+            self._decoders.submit(self._prepare, Item(work, index))
+
+    def drain(self, timeout_s: float) -> bool:
+        """Finish what is in here. True when nothing is left."""
+        with self._changed:
+            done = self._changed.wait_for(lambda: not self._in_flight, timeout_s)
+        self._ready.close()
+        self._decoders.shutdown(wait=False, cancel_futures=True)
+        self._post.shutdown(wait=done)
+        return done
+
+    def _prepare(self, item: Item) -> None:
+        work = item.work
+        try:
+            if work.expired:
+                raise LATE  # noqa: TRY301 - one exit for every way in which an image can fail
+            begun = clock_ms()
+            image = self._engine.decode(work.taken.job.inputs[item.index], work.params)
+            decoded = clock_ms()
+            item.prepared = work.model.preprocess(image, work.params)
+            work.note("decode_ms", decoded - begun)
+            work.note("preprocess_ms", clock_ms() - decoded)
+        except VisionfleetError as error:
+            self._fail_ahead(item, error)
+        except Exception:
+            log.exception("image.failed", job=work.taken.job.id, model=work.model.manifest.id)
+            self._fail_ahead(item, BROKEN)
+        else:
+            self._ready.put(item)
+
+    def _fail_ahead(self, item: Item, error: VisionfleetError) -> None:
+        self._leave(1)
+        self._post.submit(self._settle, [(item, {"error": error.to_dict()})])
+
+    def _leave(self, images: int) -> None:
+        with self._changed:
+            self._ahead -= images
+            self._changed.notify_all()
+
+    def _infer_forever(self) -> None:
+        while batch := self._ready.take():
+            self._leave(len(batch))
+            late = [item for item in batch if item.work.expired or item.work.abandoned]
+            if late:
+                self._post.submit(self._settle, [(item, {"error": LATE.to_dict()}) for item in late])
+                batch = [item for item in batch if item not in late]
+            if batch:
+                self._post.submit(self._settle_raw, *self._infer(batch))
+
+    def _infer(self, batch: list[Item]) -> tuple[list[Item], list[Raw | None], float]:
+        self.batch_started = begun = clock_ms()
+        try:
+            raws = self._run(batch[0].work.model, batch)
+        finally:
+            self.batch_started = None
+        return batch, raws, clock_ms() - begun
+
+    def _run(self, model: AnyModel, batch: list[Item]) -> list[Raw | None]:
+        """One Raw per image. When a batch fails, its images run alone, so that only the bad one fails."""
+        prepared = [item.prepared for item in batch if item.prepared is not None]
+        try:
+            return list(model.infer(prepared))
+        except Exception:
+            log.exception("batch.failed", model=model.manifest.id, size=len(batch))
+            return [None] if len(batch) == 1 else [raw for item in batch for raw in self._run(model, [item])]
+
+    def _settle_raw(self, batch: list[Item], raws: list[Raw | None], infer_ms: float) -> None:
+        outcomes: list[tuple[Item, dict[str, Any]]] = []
+        begun = clock_ms()
+        for item, raw in zip(batch, raws, strict=True):
+            item.work.note("infer_ms", infer_ms)
+            item.work.batch = max(item.work.batch, len(batch))
+            outcomes.append((item, self._postprocess(item, raw)))
+        model = batch[0].work.model.manifest.id
+        self.counters.add(model, batches=1, batch_images=len(batch), infer_ms=infer_ms, post_ms=clock_ms() - begun)
+        self._settle(outcomes)
+
+    def _postprocess(self, item: Item, raw: Raw | None) -> dict[str, Any]:
+        work, begun = item.work, clock_ms()
+        try:
+            if raw is None or item.prepared is None:
+                return {"error": BROKEN.to_dict()}
+            result = work.model.postprocess(raw, item.prepared, work.params)
+            outcome = {"output": result.to_dict()}
+        except VisionfleetError as error:
+            return {"error": error.to_dict()}
+        except Exception:
+            log.exception("post.failed", job=work.taken.job.id, model=work.model.manifest.id)
+            return {"error": BROKEN.to_dict()}
+        work.note("post_ms", clock_ms() - begun)
+        return outcome
+
+    def _settle(self, outcomes: Sequence[tuple[Item, dict[str, Any]]]) -> None:
+        ended = [item.work for item, outcome in outcomes if item.work.settle(item.index, outcome)]
+        for item, outcome in outcomes:
+            work = item.work
+            self.counters.add(work.model.manifest.id, images=1, failures=float("error" in outcome))
+        for work in ended:
+            phases = {name: work.timings.get(name, 0.0) for name in ("decode_ms", "preprocess_ms")}
+            self.counters.add(work.model.manifest.id, jobs=1, queue_ms=float(work.taken.waited_ms), **phases)
+        self._end([(work.taken, work.result(*self._identity)) for work in ended])
+
+    def _failed(self, taken: Taken, error: VisionfleetError) -> JobResult:
+        result = JobResult.failed(taken.job.id, error)
+        result.attempt, (result.worker, result.hardware) = taken.attempt, self._identity
+        result.timings = {"queue_ms": float(taken.waited_ms)}
+        self.counters.add(taken.job.model, jobs=1, failures=1)
+        return result
+
+    def _end(self, ended: Sequence[tuple[Taken, JobResult]]) -> None:
+        if not ended:
+            return
+        try:
+            self._finish(ended)
+        finally:
+            with self._changed:
+                self._in_flight.difference_update(taken for taken, _ in ended)
+                self._changed.notify_all()

@@ -1,0 +1,59 @@
+"""Prepared images, waiting for the model to be free. Batches form here: greedily, never by timer."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+
+from shared import keys
+from worker_service.consumer.work import Item
+
+RANK = {lane: rank for rank, lane in enumerate(keys.LANES)}
+
+
+class ReadyQueue:
+    """Images by model and lane. One batch is of one model: its most urgent lane first, oldest first."""
+
+    def __init__(self) -> None:
+        self._models: dict[str, tuple[deque[Item], ...]] = {}
+        self._turn: deque[str] = deque()
+        self._changed = threading.Condition()
+        self._closed = False
+
+    def put(self, item: Item) -> None:
+        """Add an image."""
+        model = item.work.model.manifest.id
+        with self._changed:
+            if model not in self._models:
+                self._models[model] = tuple(deque() for _ in keys.LANES)
+                self._turn.append(model)
+            self._models[model][RANK.get(item.work.taken.job.lane, len(RANK) - 1)].append(item)
+            self._changed.notify()
+
+    def take(self) -> list[Item]:
+        """The next batch, as soon as there is one; empty when closed. Models with equally urgent images take turns."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._turn or self._closed)
+            if not self._turn:
+                return []
+            model = min(self._turn, key=self._urgency)
+            self._turn.remove(model)
+            lanes = self._models[model]
+            batch: list[Item] = []
+            for lane in lanes:
+                while lane and len(batch) < (batch or lane)[0].work.model.max_batch:
+                    batch.append(lane.popleft())
+            if any(lanes):
+                self._turn.append(model)
+            else:
+                del self._models[model]
+            return batch
+
+    def close(self) -> None:
+        """Let ``take`` return when nothing is left."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _urgency(self, model: str) -> int:
+        return next(rank for rank, lane in enumerate(self._models[model]) if lane)

@@ -1,0 +1,36 @@
+"""The consumer's settings: ``VISIONFLEET_*`` variables of a worker process."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings
+
+from shared.settings import SETTINGS
+
+
+class ConsumerSettings(BaseSettings):
+    """How one worker process takes and runs jobs."""
+
+    model_config = SETTINGS
+
+    hardware: Literal["cpu", "gpu", "jetson"] = Field(
+        "cpu", description="Hardware tag of this pool: it takes jobs tagged so, and those tagged any."
+    )
+    worker_name: str = Field("", description="Id of this worker in the fleet; made of host and pid when empty.")
+    decode_threads: int = Field(2, ge=1, le=256, description="Threads that decode and preprocess beside inference.")
+    prefetch: int = Field(
+        0, ge=0, description="Images prepared ahead while the model runs; 0 takes one batch of the profile."
+    )
+    adopt_after_ms: int = Field(
+        2_000, ge=0, description="A worker takes up a model that others hold when its oldest job has waited this long."
+    )
+    scout_interval_ms: int = Field(
+        250, ge=20, description="How often a worker looks for jobs of models that it does not hold."
+    )
+    heartbeat_ms: int = Field(1_000, ge=100, description="How often a worker reports to the fleet.")
+    stall_timeout_s: float = Field(
+        120.0, gt=0, description="A model run longer than this is hung: the worker exits and others take its jobs."
+    )
+    drain_timeout_s: float = Field(30.0, gt=0, description="How long a stopping worker may finish what it has begun.")

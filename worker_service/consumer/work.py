@@ -1,0 +1,86 @@
+"""One job on its way through this worker, and its images."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.errors import VisionfleetError
+from shared.jobs import JobResult
+from shared.queue.consumer import Taken
+from worker_service.engine.family import AnyModel, Prepared
+
+
+def clock_ms() -> float:
+    """Monotonic milliseconds."""
+    return time.monotonic() * 1000
+
+
+@dataclass(eq=False)
+class Work:
+    """A job, the model that runs it, and what has come out so far. Timings keep the slowest image of each phase."""
+
+    taken: Taken
+    model: AnyModel
+    digest: str
+    params: Any
+    outputs: list[dict[str, Any] | None]
+    started: float = field(default_factory=clock_ms)
+    timings: dict[str, float] = field(default_factory=dict)
+    batch: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def abandoned(self) -> bool:
+        """Another worker has the job now, so that our answer would not count."""
+        return self.taken.lost
+
+    @property
+    def expired(self) -> bool:
+        """Its time is over; the image need not be decoded or run any more."""
+        return self.taken.waited_ms + (clock_ms() - self.started) > self.taken.job.timeout_ms
+
+    def note(self, phase: str, ms: float) -> None:
+        """Record the time of one image's phase."""
+        with self._lock:
+            self.timings[phase] = max(self.timings.get(phase, 0.0), ms)
+
+    def settle(self, index: int, outcome: dict[str, Any]) -> bool:
+        """Store one image's outcome; True when it was the last."""
+        with self._lock:
+            self.outputs[index] = outcome
+            return None not in self.outputs
+
+    def result(self, worker: str, hardware: str) -> JobResult:
+        """The job's result: failed when every image failed, with the first image's error."""
+        outputs = [outcome for outcome in self.outputs if outcome is not None]
+        errors = [outcome["error"] for outcome in outputs if "error" in outcome]
+        failed = bool(outputs) and len(errors) == len(outputs)
+        waited = float(self.taken.waited_ms)
+        return JobResult(
+            id=self.taken.job.id,
+            state="failed" if failed else "succeeded",
+            outputs=outputs,
+            error=errors[0] if failed else None,
+            timings={"queue_ms": waited, **self.timings, "total_ms": waited + clock_ms() - self.started},
+            batch=self.batch,
+            attempt=self.taken.attempt,
+            worker=worker,
+            hardware=hardware,
+            model={"id": self.model.manifest.id, "digest": self.digest},
+        )
+
+
+@dataclass(eq=False)
+class Item:
+    """One image of a job."""
+
+    work: Work
+    index: int
+    prepared: Prepared | None = None
+
+    def fail(self, error: VisionfleetError) -> bool:
+        """End this image with an error; True when it was the job's last."""
+        return self.work.settle(self.index, {"error": error.to_dict()})
