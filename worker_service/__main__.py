@@ -5,6 +5,8 @@ from __future__ import annotations
 from shared.log import configure
 from shared.settings import LogSettings
 from worker_service.consumer.settings import ConsumerSettings
+from worker_service.engine.runtime.profile import load_profile
+from worker_service.settings import EngineSettings
 
 
 def main() -> None:
@@ -12,12 +14,12 @@ def main() -> None:
     configure(LogSettings(), "worker")
     from worker_service.celery_app import app  # noqa: PLC0415 - after logging is set up, or Celery sets up its own
 
-    settings = ConsumerSettings()
+    settings, hardware = ConsumerSettings(), load_profile(EngineSettings().profile_path).hardware
     app.worker_main(
         [
             "worker",
-            *("--queues", settings.hardware),
-            *("--hostname", f"{settings.worker_name or settings.hardware}-%i@%h"),
+            *("--queues", hardware),
+            *("--hostname", f"{settings.worker_name or hardware}-%i@%h"),
             *("--pool", "threads", "--concurrency", "1"),
             *("--loglevel", LogSettings().log_level),
             *("--without-gossip", "--without-mingle"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import subprocess
 import sys
 import tempfile
@@ -25,15 +26,14 @@ from shared.queue.dispatcher import Dispatcher
 from shared.settings import QueueSettings, RedisSettings
 from tests.redis_server import RedisServer
 
+OURS = "visionfleet queue"
+FIGURES = ("jobs/s", "p50 ms", "p99 ms", "worker ms/job", "redis ms/job", "client ms/job", "cpu ms/job")
+Run = Callable[[int], list[float]]
 
-def cpu_seconds(pids: list[int]) -> float:
-    total = 0.0
-    for pid in pids:
-        process = psutil.Process(pid)
-        for one in [process, *process.children(recursive=True)]:
-            times = one.cpu_times()
-            total += times.user + times.system
-    return total
+
+def cpu_seconds(pid: int) -> float:
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)
 
 
 async def ours(url: str, jobs: int, concurrency: int, payload: bytes) -> list[float]:
@@ -54,10 +54,8 @@ async def ours(url: str, jobs: int, concurrency: int, payload: bytes) -> list[fl
     return latencies
 
 
-def through_celery(url: str, jobs: int, concurrency: int, payload: bytes) -> list[float]:
+def through_celery(jobs: int, concurrency: int, payload: bytes) -> list[float]:
     from bench.queue.celery_noop import noop
-
-    del url
 
     def one(_: int) -> float:
         begun = time.perf_counter()
@@ -73,11 +71,10 @@ def measure(
 ) -> dict[str, float]:
     run(max(50, jobs // 20))
     pids = [worker.pid, redis.pid, psutil.Process().pid]
-    cpu, begun = [cpu_seconds([pid]) for pid in pids], time.perf_counter()
+    cpu, begun = [cpu_seconds(pid) for pid in pids], time.perf_counter()
     latencies = sorted(run(jobs))
     wall = time.perf_counter() - begun
-    used = [cpu_seconds([pid]) - before for pid, before in zip(pids, cpu, strict=True)]
-    used[2] -= used[0] + used[1] if psutil.Process(worker.pid).ppid() == pids[2] else 0
+    used = [cpu_seconds(pid) - before for pid, before in zip(pids, cpu, strict=True)]
     return {
         "jobs/s": jobs / wall,
         "p50 ms": latencies[len(latencies) // 2] * 1000,
@@ -89,76 +86,52 @@ def measure(
     }
 
 
+def contenders(url: str, concurrency: int, payload: bytes) -> list[tuple[str, list[str], Run]]:
+    celery = ["-A", "bench.queue.celery_noop", "worker", "--pool", "solo", "--without-gossip", "--without-mingle"]
+    return [
+        (
+            OURS,
+            [sys.executable, "-m", "bench.queue.worker", url],
+            lambda jobs: asyncio.run(ours(url, jobs, concurrency, payload)),
+        ),
+        (
+            "celery",
+            [sys.executable, "-m", "celery", *celery],
+            lambda jobs: through_celery(jobs, concurrency, payload),
+        ),
+    ]
+
+
+def compare(server: RedisServer, options: argparse.Namespace, concurrency: int, table: Table) -> None:
+    rates: dict[str, float] = {}
+    for name, command, run in contenders(server.url, concurrency, b"x" * options.bytes):
+        worker = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            figures = measure(worker, server, run, options.jobs if name == OURS else max(200, options.jobs // 4))
+        finally:
+            worker.terminate()
+            worker.wait()
+        rates[name] = figures["jobs/s"]
+        table.add_row(name, str(concurrency), *(f"{value:.2f}" for value in figures.values()))
+    table.add_row("ratio", str(concurrency), f"{rates[OURS] / rates['celery']:.1f} x", end_section=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=4000)
-    parser.add_argument("--concurrency", type=int, nargs="+", default=[1, 16])
+    parser.add_argument("--concurrency", type=int, nargs="+", default=[1, 16, 64])
     parser.add_argument("--bytes", type=int, default=1000)
     options = parser.parse_args()
-    payload = b"x" * options.bytes
-    table = Table(
-        "path",
-        "concurrency",
-        "jobs/s",
-        "p50 ms",
-        "p99 ms",
-        "worker ms/job",
-        "redis ms/job",
-        "client ms/job",
-        "cpu ms/job",
-    )
+    table = Table("path", "concurrency", *FIGURES)
     with tempfile.TemporaryDirectory() as folder:
         server = RedisServer(Path(folder))
         server.start()
-        environment = {"BENCH_REDIS_URL": server.url, "PATH": "/usr/bin:/bin", "PYTHONPATH": "."}
-        import os
-
         os.environ["BENCH_REDIS_URL"] = server.url
-        for concurrency in options.concurrency:
-            rates: dict[str, float] = {}
-            for name, command, run in (
-                (
-                    "visionfleet queue",
-                    [sys.executable, "-m", "bench.queue.worker", server.url],
-                    lambda n: asyncio.run(ours(server.url, n, concurrency, payload)),
-                ),
-                (
-                    "celery",
-                    [
-                        sys.executable,
-                        "-m",
-                        "celery",
-                        "-A",
-                        "bench.queue.celery_noop",
-                        "worker",
-                        "--pool",
-                        "solo",
-                        "--without-gossip",
-                        "--without-mingle",
-                        "--loglevel",
-                        "error",
-                    ],
-                    lambda n: through_celery(server.url, n, concurrency, payload),
-                ),
-            ):
-                worker = subprocess.Popen(
-                    command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-                )
-                try:
-                    figures = measure(
-                        worker, server, run, options.jobs if name != "celery" else max(200, options.jobs // 4)
-                    )
-                finally:
-                    worker.terminate()
-                    worker.wait()
-                rates[name] = figures["jobs/s"]
-                table.add_row(
-                    name,
-                    str(concurrency),
-                    *(f"{value:.2f}" if value < 100 else f"{value:.0f}" for value in figures.values()),
-                )
-            table.add_row("ratio", str(concurrency), f"{rates['visionfleet queue'] / rates['celery']:.1f} x")
-        server.stop()
+        try:
+            for concurrency in options.concurrency:
+                compare(server, options, concurrency, table)
+        finally:
+            server.stop()
     Console().print(table)
 
 

@@ -20,7 +20,7 @@ class Advert:
     """Collects the heartbeat. ``state`` is set by the consumer as it starts and drains."""
 
     def __init__(self, settings: ConsumerSettings, engine: Engine, started_ms: int) -> None:
-        self.hardware = settings.hardware
+        self.hardware = engine.runtime.hardware
         self.adopt_after_ms = settings.adopt_after_ms
         self.id = settings.worker_name or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
         self.state: Literal["starting", "ready", "draining"] = "starting"
@@ -40,9 +40,9 @@ class Advert:
             version=VERSION,
             started_ms=self._started_ms,
             state=self.state,
-            capacity=self._engine.max_batch,
-            threads=self._engine.threads,
-            providers=list(self._engine.providers),
+            capacity=self._engine.runtime.max_batch,
+            threads=self._engine.runtime.threads,
+            providers=[name for name, _ in self._engine.runtime.providers],
             held=[
                 {"id": held.id, "digest": held.digest, "bytes": held.bytes, "pinned": held.pinned}
                 for held in self._engine.held()
@@ -63,7 +63,7 @@ class Advert:
             ModelInfo(
                 id=manifest.id,
                 task=manifest.task,
-                family=manifest.family,
+                family=manifest.family or "",
                 labels=list(manifest.labels),
                 input_width=manifest.input.width,
                 input_height=manifest.input.height,

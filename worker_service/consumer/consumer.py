@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from shared.errors import VisionfleetError
 from shared.fleet.report import FleetReporter
 from shared.jobs import JobResult
 from shared.queue.consumer import QueueConsumer, Taken
@@ -34,11 +35,11 @@ class Consumer:
         self.advert = Advert(settings, engine, int(time.time() * 1000))
         self._queue = QueueConsumer(client, queue, self.advert.id)
         self._reporter = FleetReporter(client)
-        prefetch = settings.prefetch or engine.max_batch
-        identity = (self.advert.id, settings.hardware)
+        prefetch = settings.prefetch or engine.runtime.max_batch
+        identity = (self.advert.id, self.advert.hardware)
         self._pipeline = Pipeline(engine, self._finish, settings.decode_threads, prefetch, identity)
         self.advert.pipeline = self._pipeline
-        self._intake = Intake(self._queue, self._pipeline, self._held, settings.hardware)
+        self._intake = Intake(self._queue, self._pipeline, self._held, self.advert.hardware)
         scout = Scout(self._queue, self._reporter, engine, self._pipeline, self.advert)
         self._chores = [
             Every("beat", settings.heartbeat_ms / 1000, scout.beat),
@@ -54,13 +55,15 @@ class Consumer:
         self._pipeline.start()
         beat, *others = self._chores
         beat.start()
-        for model in self._engine.preload():
-            log.info("model.preloaded", model=model)
+        try:
+            self._engine.preload()
+        except VisionfleetError as error:
+            log.error("preload.failed", code=error.code, error=error.message)  # noqa: TRY400 - no bug, no traceback
         self._intake.start()
         self.advert.state = "ready"
         for chore in others:
             chore.start()
-        log.info("worker.ready", worker=self.advert.id, hardware=self._settings.hardware, models=self._held())
+        log.info("worker.ready", worker=self.advert.id, hardware=self.advert.hardware, models=self._held())
 
     def stop(self) -> None:
         """Take no more jobs, finish those begun, leave the fleet."""

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 import structlog
+from typing_extensions import override
 
 from shared import keys
 from shared.queue.consumer import QueueConsumer, Taken
@@ -49,6 +50,7 @@ class Intake(threading.Thread):
         if self.is_alive():
             self.join()
 
+    @override
     def run(self) -> None:
         """Until stopped: wait for room, take, hand over. Waits out a Redis that is away."""
         for turn in itertools.count():

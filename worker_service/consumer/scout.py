@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 import structlog
+from typing_extensions import override
 
 from shared import keys
 from shared.errors import VisionfleetError
@@ -129,6 +130,7 @@ class Every(threading.Thread):
         self._chore = chore
         self._stopping = threading.Event()
 
+    @override
     def run(self) -> None:
         """Until stopped."""
         while not self._stopping.is_set():

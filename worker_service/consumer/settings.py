@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
@@ -15,9 +13,6 @@ class ConsumerSettings(BaseSettings):
 
     model_config = SETTINGS
 
-    hardware: Literal["cpu", "gpu", "jetson"] = Field(
-        "cpu", description="Hardware tag of this pool: it takes jobs tagged so, and those tagged any."
-    )
     worker_name: str = Field("", description="Id of this worker in the fleet; made of host and pid when empty.")
     decode_threads: int = Field(2, ge=1, le=256, description="Threads that decode and preprocess beside inference.")
     prefetch: int = Field(
