@@ -1,12 +1,12 @@
-// Example pictures, drawn by models/training/scenes.py: scene(seed, 640, 480, 8, 0.5) with seeds 14, 17 and 19, and
-// closeup(8, 480, 0.5).
+// Example pictures, drawn by models/training/scenes.py: scene(seed, 640, 480, 9, 0.5) with seeds 142, 115 and
+// 141, and closeup(279, 480, 0.4).
 
 import { byId, el } from "../dom.js";
 
 const EXAMPLES = [
   { file: "paper.jpg", title: "Shapes on paper" },
   { file: "night.jpg", title: "Shapes at night" },
-  { file: "harbour.jpg", title: "Shapes on blue" },
+  { file: "meadow.jpg", title: "Shapes on green" },
   { file: "star.jpg", title: "A star, close" },
 ];
 

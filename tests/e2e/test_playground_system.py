@@ -1,0 +1,101 @@
+"""The playground on the real system: redis, API, worker, the project's own models."""
+
+import json
+from collections import Counter
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Route, expect
+
+from tests.e2e.browser import Playground, opened
+
+pytest_plugins = ["tests.e2e.playground_fixtures"]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.e2e,
+    pytest.mark.timeout(180),
+    pytest.mark.asyncio(loop_scope="module"),
+]
+
+# What models/training/scenes.py drew: seed 142.
+ON_PAPER = Counter(cross=2, ring=3, triangle=1, circle=1)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def real(browser: Browser, base_url: str) -> AsyncIterator[Playground]:
+    async with opened(browser, f"{base_url}/") as playground:
+        playground.page.set_default_timeout(30_000)
+        yield playground
+        assert playground.errors == []
+        assert playground.elsewhere == []
+
+
+async def choose(playground: Playground, model: str) -> None:
+    await playground.page.locator(f"input[name=model][value='{model}']").check(force=True)
+
+
+async def test_a_picture_becomes_the_boxes_that_were_drawn(real: Playground) -> None:
+    page = real.page
+    await choose(real, "shapes-detector")
+    await real.example("Shapes on paper")
+    await expect(page.locator("#overlay .box")).to_have_count(ON_PAPER.total(), timeout=30_000)
+    names = await page.locator(".objects tbody th").all_inner_texts()
+    assert Counter(name.strip() for name in names) == ON_PAPER
+
+    await page.get_by_role("tab", name="JSON").click()
+    answer = json.loads(await page.locator("#panel-json pre").inner_text())
+    assert len(answer["predictions"]) == ON_PAPER.total()
+    assert answer["image"] == {"width": 640, "height": 480}
+
+
+async def test_a_higher_threshold_and_a_class_narrow_it(real: Playground) -> None:
+    page = real.page
+    await choose(real, "shapes-detector")
+    await real.example("Shapes on paper")
+    await page.get_by_role("button", name="ring", exact=True).click()
+    await expect(page.locator("#overlay .box")).to_have_count(ON_PAPER["ring"], timeout=30_000)
+    await real.slide("Confidence", 1)
+    await expect(page.get_by_text("Nothing found")).to_be_visible()
+
+
+async def test_a_close_up_is_classified(real: Playground) -> None:
+    await choose(real, "shapes-classifier")
+    await real.example("A star, close")
+    await expect(real.page.locator(".ranking li").first).to_contain_text("star", timeout=30_000)
+    await expect(real.page.locator(".ranking li")).to_have_count(6)
+
+
+async def test_the_timing_names_every_step(real: Playground) -> None:
+    await choose(real, "shapes-detector")
+    await real.example()
+    legend = real.page.locator("#timings-legend")
+    await expect(legend).to_be_visible(timeout=30_000)
+    for step in ("Queue", "Decode", "Preprocess", "Infer", "Post", "Network"):
+        await expect(legend).to_contain_text(step)
+
+
+async def test_the_worker_that_did_it_is_shown_with_its_model(real: Playground) -> None:
+    await choose(real, "shapes-detector")
+    await real.example()
+    await expect(real.page.locator("#overlay .box").first).to_be_visible(timeout=30_000)
+    worker = real.page.locator(".worker").first
+    await expect(worker).to_contain_text("ready", timeout=10_000)
+    await expect(worker).to_contain_text("shapes-detector", timeout=10_000)
+    await expect(real.page.locator("#status-text")).to_have_text("1 worker ready")
+
+
+async def test_bytes_that_are_no_image_are_refused_by_the_server_in_words(real: Playground) -> None:
+    """The browser shows the file that it was given; what reaches the server is cut short on the way."""
+    page = real.page
+    await choose(real, "shapes-detector")
+    await page.route("**/infer/*", _cut)
+    await real.example()
+    await expect(page.get_by_role("alert")).to_contain_text("invalid_image", timeout=30_000)
+    real.errors[:] = [error for error in real.errors if "status of 400" not in error]
+
+
+async def _cut(route: Route) -> None:
+    body = json.loads(route.request.post_data or "")
+    body["image"]["value"] = body["image"]["value"][:400]
+    await route.continue_(post_data=json.dumps(body))
