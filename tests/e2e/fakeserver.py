@@ -13,7 +13,7 @@ CSP = "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-u
 TIMINGS = "queue=0.4;decode=2.1;preprocess=1.3;infer=9.8;post=0.6"
 SHAPES = ["circle", "triangle", "square", "star", "cross", "ring"]
 SCORES = [0.01, 0.05, 0.02, 0.87, 0.03, 0.02]
-# Centre x, centre y, width, height, confidence, class, in pixels of a picture of 640 × 480.
+# Centre x, centre y, width, height, confidence, class, in pixels of a picture of 640 by 480.
 BOXES: list[tuple[float, float, float, float, float, int]] = [
     (290, 138, 116, 116, 0.96, 4),
     (482, 144, 92, 88, 0.93, 5),
