@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import sys
 
+import structlog
 from aiohttp import web
 
 from api_service.access_log import AccessLogger
 from api_service.app import create_app
-from api_service.processes import run_many
+from api_service.processes import CANNOT_LISTEN, Processes
 from api_service.settings import ApiSettings
 from shared import log
 
@@ -19,31 +20,36 @@ except ModuleNotFoundError:  # Windows has none
     import asyncio as loops  # type: ignore[no-redef]
 
 
-def serve(settings: ApiSettings) -> None:
+def serve(settings: ApiSettings) -> int:
     """One process: accept, answer, and on a signal stop accepting, finish the running requests and close."""
     log.configure(settings, "api")
-    web.run_app(
-        create_app(settings),
-        host=settings.host,
-        port=settings.port,
-        reuse_port=settings.reuse_port or settings.processes > 1 or None,
-        backlog=settings.backlog,
-        keepalive_timeout=settings.keepalive_timeout_s,
-        shutdown_timeout=settings.drain_timeout_s,
-        access_log=logging.getLogger("access") if settings.access_log else None,
-        access_log_class=AccessLogger,
-        print=None,
-        loop=loops.new_event_loop(),
-    )
+    logger = structlog.get_logger(__name__)
+    logger.info("api.starting", host=settings.host, port=settings.port)
+    app = create_app(settings)
+    try:
+        web.run_app(
+            app,
+            host=settings.host,
+            port=settings.port,
+            reuse_port=settings.reuse_port or settings.processes > 1 or None,
+            backlog=settings.backlog,
+            keepalive_timeout=settings.keepalive_timeout_s,
+            shutdown_timeout=settings.drain_timeout_s,
+            access_log=logging.getLogger("access") if settings.access_log else None,
+            access_log_class=AccessLogger,
+            print=None,
+            loop=loops.new_event_loop(),
+        )
+    except OSError as error:
+        logger.error("api.cannot_listen", host=settings.host, port=settings.port, reason=error.strerror)
+        return CANNOT_LISTEN
+    return 0
 
 
 def main() -> int:
     """One process, or as many as the settings say."""
     settings = ApiSettings()
-    if settings.processes == 1:
-        serve(settings)
-        return 0
-    return run_many(serve, settings)
+    return serve(settings) if settings.processes == 1 else Processes(serve, settings).run()
 
 
 if __name__ == "__main__":
