@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import sys
 
 import structlog
@@ -24,26 +25,34 @@ def serve(settings: ApiSettings) -> int:
     """One process: accept, answer, and on a signal stop accepting, finish the running requests and close."""
     log.configure(settings, "api")
     logger = structlog.get_logger(__name__)
-    logger.info("api.starting", host=settings.host, port=settings.port)
-    app = create_app(settings)
     try:
-        web.run_app(
-            app,
-            host=settings.host,
-            port=settings.port,
-            reuse_port=settings.reuse_port or settings.processes > 1 or None,
-            backlog=settings.backlog,
-            keepalive_timeout=settings.keepalive_timeout_s,
-            shutdown_timeout=settings.drain_timeout_s,
-            access_log=logging.getLogger("access") if settings.access_log else None,
-            access_log_class=AccessLogger,
-            print=None,
-            loop=loops.new_event_loop(),
-        )
+        listening = listen(settings)
     except OSError as error:
-        logger.error("api.cannot_listen", host=settings.host, port=settings.port, reason=error.strerror)
+        logger.error("api.cannot_listen", host=settings.host, port=settings.port, reason=error.strerror)  # noqa: TRY400
         return CANNOT_LISTEN
+    logger.info("api.listening", host=settings.host, port=settings.port)
+    web.run_app(
+        create_app(settings),
+        sock=listening,
+        backlog=settings.backlog,
+        keepalive_timeout=settings.keepalive_timeout_s,
+        shutdown_timeout=settings.drain_timeout_s,
+        access_log=logging.getLogger("access") if settings.access_log else None,
+        access_log_class=AccessLogger,
+        print=None,
+        loop=loops.new_event_loop(),
+    )
     return 0
+
+
+def listen(settings: ApiSettings) -> socket.socket:
+    """The listening socket, made first so that a port in use is known before anything else starts. Raises OSError."""
+    return socket.create_server(
+        (settings.host, settings.port),
+        family=socket.AF_INET6 if ":" in settings.host else socket.AF_INET,
+        backlog=settings.backlog,
+        reuse_port=settings.reuse_port or settings.processes > 1,
+    )
 
 
 def main() -> int:
