@@ -1,13 +1,14 @@
 # Sourced by script/server and script/test: finds Python, makes .venv, installs the pinned packages.
 # Plain bash, 3.2 included (macOS). Every failure is one line that says what to do.
 set -euo pipefail
+trap 'printf "error: the setup stopped unexpectedly; bash -x %s shows why\n" "$0" >&2' EXIT
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 VENV="$ROOT/.venv"
 cd "$ROOT"
 
 say() { printf '\033[2m%s\033[0m\n' "$*" >&2; }
-die() { printf 'error: %s\n' "$*" >&2; exit 1; }
+die() { trap - EXIT; printf 'error: %s\n' "$*" >&2; exit 1; }
 
 # Runs a command as root when that needs no password; fails otherwise.
 as_root() {
@@ -78,7 +79,7 @@ pip_install() {
   die "pip failed: $(grep -E '^ *(ERROR|error)' "$log" | tail -n 1) (all of it: $log)"
 }
 
-fingerprint() { cat pyproject.toml constraints.txt client/pyproject.toml 2>/dev/null | cksum; }
+fingerprint() { { cat pyproject.toml constraints.txt client/pyproject.toml 2>/dev/null || true; } | cksum; }
 
 # install_packages STAMP MEGABYTES EXTRAS: once for each state of the pinned packages; afterwards it takes no time.
 install_packages() {
@@ -116,9 +117,11 @@ setup_server() {
     install_packages server 1200 "api,worker,cpu,local"
   fi
   need_redis
+  trap - EXIT
 }
 
 setup_test() {
   install_packages test 1600 "api,worker,cpu,local,dev"
   need_redis
+  trap - EXIT
 }
