@@ -35,6 +35,7 @@ class FakeServer:
     loaded: bool = True
     labels: list[str] = field(default_factory=lambda: list(SHAPES))
     multi_label: bool = False
+    timings: str = TIMINGS
 
     def app(self) -> web.Application:
         app = web.Application(client_max_size=32 * 1024**2, middlewares=[_strict])
@@ -77,7 +78,7 @@ class FakeServer:
         answers = {"object_detection": self._detection, "classification": self._classification}
         answer = answers[request.match_info["task"]](body)
         common = {"inference_id": "i1", "time": 0.0142, "image": {"width": 640, "height": 480}}
-        return web.json_response({**common, **answer}, headers={"X-Visionfleet-Timings": TIMINGS})
+        return web.json_response({**common, **answer}, headers={"X-Visionfleet-Timings": self.timings})
 
     def _detection(self, body: dict[str, Any]) -> dict[str, Any]:
         wanted = body.get("class_filter") or self.labels
@@ -166,6 +167,7 @@ def _queues(reads: int) -> list[dict[str, Any]]:
     return [
         {**live, "bytes": wave * 41_000, "oldest_ms": wave * 3.5},
         {**bulk, "bytes": 9_400_000, "oldest_ms": 5120.0},
+        {**live, "lane": "normal", "waiting": 0, "running": 0, "bytes": 0, "oldest_ms": 0},
     ]
 
 

@@ -160,6 +160,15 @@ async def test_the_timing_bar_splits_the_round_trip(playground: Playground) -> N
     await expect(page.locator("#timings-split span")).to_have_count(6)
 
 
+async def test_a_server_that_gives_no_split_is_not_blamed_on_the_network(
+    playground: Playground, fake: FakeServer
+) -> None:
+    fake.timings = ""
+    await playground.example()
+    await expect(playground.page.locator("#timings-legend")).to_contain_text("did not say")
+    await expect(playground.page.locator("#timings-legend")).not_to_contain_text("Network")
+
+
 async def test_json_is_the_answer_and_copies(browser: Browser, site: str) -> None:
     async with opened(browser, site, permissions=["clipboard-read", "clipboard-write"]) as playground:
         page = playground.page

@@ -117,6 +117,7 @@ async def test_the_fleet_is_live(playground: Playground, fake: FakeServer) -> No
     fake.loaded = True
     await expect(first).to_contain_text("shapes-detector")
     await expect(page.locator("#status-text")).to_have_text("1 worker ready")
+    await expect(page.locator("#queues tbody tr")).to_have_count(2)  # the idle one is left out
     row = page.locator("#queues tbody tr").nth(1)
     await expect(row).to_contain_text("bulk")
     await expect(row).to_contain_text("5.1 s")

@@ -41,9 +41,14 @@ store.on(["model"], ({ model, modelId }) => {
 
 function takeModels(models) {
   const chosen = store.get().model;
-  const model = models.find(({ id }) => id === chosen?.id) ?? chosen ?? models[0] ?? null;
+  const model = models.find(({ id }) => id === chosen?.id) ?? chosen ?? firstChoice(models);
   const news = JSON.stringify(model) !== JSON.stringify(chosen);
   store.set(news ? { models, model } : { models });
+}
+
+// Boxes show at a glance what this is about.
+function firstChoice(models) {
+  return models.find(({ task }) => task === "object-detection") ?? models[0] ?? null;
 }
 
 startTheme();

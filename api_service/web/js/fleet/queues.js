@@ -1,4 +1,4 @@
-// One row per queue: hardware, lane and model.
+// One row per queue (hardware, lane and model) that holds jobs or lately did.
 
 import { el } from "../dom.js";
 import { bytes, milliseconds } from "../format.js";
@@ -13,21 +13,24 @@ export function queueTable(place) {
   const body = el("tbody");
   const heads = HEADS.map((text) => el("th", { scope: "col", class: NUMBERS.has(text) ? "number" : null, text }));
   const table = el("table", {}, el("thead", {}, el("tr", {}, ...heads)), body);
-  const empty = el("p", { class: "quiet empty", text: "Nothing has waited yet." });
+  const empty = el("p", { class: "quiet empty", text: "All queues are empty." });
 
   return function draw(queues) {
     const now = new Map(queues.map((queue) => [`${queue.hardware} ${queue.lane} ${queue.model}`, queue]));
-    for (const [key, queue] of now) if (!rows.has(key)) rows.set(key, queueRow(queue));
+    for (const [key, queue] of now) if (depth(queue) > 0 && !rows.has(key)) rows.set(key, queueRow(queue));
     for (const [key, row] of rows) {
       row.update(now.get(key) ?? IDLE);
-      // A drained queue leaves the server's list; here it stays until its line is flat.
-      if (!now.has(key) && row.flat()) rows.delete(key);
+      if (row.flat()) rows.delete(key);
     }
     const nodes = [...rows.values()].map(({ node }) => node);
     if (nodes.length !== body.children.length || nodes.some((node, index) => body.children[index] !== node)) body.replaceChildren(...nodes);
     const wanted = nodes.length > 0 ? table : empty;
     if (place.firstElementChild !== wanted) place.replaceChildren(wanted);
   };
+}
+
+function depth({ waiting, running }) {
+  return waiting + running;
 }
 
 function queueRow({ hardware, lane, model }) {
@@ -48,7 +51,7 @@ function queueRow({ hardware, lane, model }) {
     cells.running.textContent = queue.running.toLocaleString("en");
     cells.size.textContent = bytes(queue.bytes);
     cells.oldest.textContent = queue.oldest_ms > 0 ? milliseconds(queue.oldest_ms) : "–";
-    history.push(queue.waiting + queue.running);
+    history.push(depth(queue));
   }
 
   return { node, update, flat: () => history.values.every((value) => value === 0) };

@@ -23,6 +23,7 @@ export function startTimings(store) {
 function draw({ timings, roundTrip }) {
   const split = withNetwork(timings, roundTrip);
   const known = STEPS.filter(([name]) => name in split);
+  byId("timings-split").hidden = known.length === 0;
   byId("timings-total").textContent = milliseconds(roundTrip);
   byId("timings-split").replaceChildren(
     ...known.map(([name]) => {
@@ -31,6 +32,10 @@ function draw({ timings, roundTrip }) {
       return part;
     }),
   );
+  if (known.length === 0) {
+    byId("timings-legend").replaceChildren(el("li", { class: "quiet", text: "The server did not say how it spent the time." }));
+    return;
+  }
   byId("timings-legend").replaceChildren(
     ...known.map(([name, label]) =>
       el(
@@ -44,8 +49,9 @@ function draw({ timings, roundTrip }) {
   );
 }
 
-// What the server's steps do not explain: the way there and back, and the API's own work.
+// What the server's steps do not explain is the way there and back, and the API's own work.
 function withNetwork(timings, roundTrip) {
+  if (Object.keys(timings).length === 0) return {};
   const steps = STEPS.map(([name]) => timings[name] ?? 0);
   return { ...timings, network: Math.max(0, roundTrip - steps.reduce((sum, ms) => sum + ms, 0)) };
 }
