@@ -90,7 +90,7 @@ def note_timings(request: web.Request, results: Sequence[JobResult]) -> None:
     """Keep the slowest of each stage (ms) for the headers and the metrics."""
     call = call_of(request)
     for stage in STAGES:
-        spent = [result.timings[stage] for result in results if stage in result.timings]
+        spent = [result.timings[f"{stage}_ms"] for result in results if f"{stage}_ms" in result.timings]
         if spent:
             call.timings[stage] = max(spent)
     request.app[METRICS].observe_stages(call.timings)

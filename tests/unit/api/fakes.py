@@ -21,7 +21,7 @@ DETECTION = {
     "class_id": 0,
     "detection_id": "5a0c1f9e-8f4b-4f0e-9d3e-2f5a3c3f7f10",
 }
-TIMINGS = {"queue": 0.4, "decode": 1.0, "preprocess": 0.5, "infer": 3.0, "post": 0.2, "total": 5.1}
+TIMINGS = {"queue_ms": 0.4, "decode_ms": 1.0, "preprocess_ms": 0.5, "infer_ms": 3.0, "post_ms": 0.2, "total_ms": 5.1}
 
 
 def detect(image: bytes, job: Job) -> dict[str, Any]:

@@ -33,7 +33,7 @@ async def test_accepted_then_fetched(client: TestClient, jpeg: dict, queue: Memo
     assert done["outputs"][0]["output"]["predictions"] == [DETECTION]
     assert done["model"] == {"id": "shapes-detector", "digest": "d1"}
     assert done["created"] == "2023-11-14T22:13:20.000+00:00"
-    assert done["timings"]["infer"] == 3.0
+    assert done["timings"]["infer_ms"] == 3.0
 
 
 @pytest.mark.parametrize("header", ["wait=5", "respond-async, wait=5", 'wait="5"', "respond-async;wait=5"])
