@@ -1,0 +1,1 @@
+"""The command ``visionfleet``: one file per group of commands."""

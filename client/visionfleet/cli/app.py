@@ -1,0 +1,53 @@
+"""The command line on one screen."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from visionfleet import __version__
+from visionfleet.cli import doctor, infer, jobs, models, status, up
+from visionfleet.cli.console import say
+from visionfleet.cli.exits import EPILOG, Group
+
+app = typer.Typer(
+    name="visionfleet",
+    cls=Group,
+    help="Computer-vision inference, from one laptop to a fleet.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("up", epilog=EPILOG, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(up.up)
+app.command("infer", epilog=EPILOG)(infer.infer)
+app.add_typer(models.app, name="models", epilog=EPILOG)
+app.add_typer(jobs.app, name="jobs", epilog=EPILOG)
+app.command("status", epilog=EPILOG)(status.status)
+app.command("doctor", epilog=EPILOG)(doctor.doctor)
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version and end."""
+    if wanted:
+        say(f"visionfleet {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Computer-vision inference, from one laptop to a fleet."""
+
+
+def main() -> None:
+    """The entry point of the ``visionfleet`` command."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,26 @@
+"""Typed answers: one file per task. An answer of a task that has none is a plain ``Result`` with its ``raw``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from visionfleet.results.base import ImageSize, Result, common
+from visionfleet.results.classification import Classification, ClassScore, classification
+from visionfleet.results.detection import Box, Detections, detections
+
+__all__ = ["Box", "ClassScore", "Classification", "Detections", "ImageSize", "Result", "parse"]
+
+READERS: dict[str, Callable[[str, Mapping[str, Any], Mapping[str, float]], Result]] = {
+    "object-detection": detections,
+    "classification": classification,
+    "multi-label-classification": classification,
+}
+
+
+def parse(task: str, model: str, body: Mapping[str, Any], timings: Mapping[str, float] | None = None) -> Result:
+    """An answer's dictionary as its task's dataclass. Raises BadAnswer."""
+    reader = READERS.get(task)
+    if reader is None:
+        return Result(**common(task, model, body, timings or {}))
+    return reader(model, body, timings or {})

@@ -1,0 +1,44 @@
+"""The client's settings: the only place in this package that reads the environment."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from visionfleet.errors import InvalidRequest
+
+
+@dataclass(frozen=True)
+class ClientSettings:
+    """Where things are when a call does not say.
+
+    Attributes:
+        url: the server, from VISIONFLEET_URL; else this machine at VISIONFLEET_PORT (9001).
+        port: the port that a server started here listens on.
+        data_dir: the server's data folder, from VISIONFLEET_DATA_DIR; added models live in its ``models``.
+        redis_url: a Redis of the user's own, from VISIONFLEET_REDIS_URL or REDIS_URL; None means the embedded one.
+    """
+
+    url: str
+    port: int
+    data_dir: Path
+    redis_url: str | None
+
+
+def load() -> ClientSettings:
+    """Read the environment. Raises InvalidRequest for a port that is none."""
+    env = os.environ
+    port = _port(env.get("VISIONFLEET_PORT") or "9001")
+    return ClientSettings(
+        url=env.get("VISIONFLEET_URL") or f"http://127.0.0.1:{port}",
+        port=port,
+        data_dir=Path(env.get("VISIONFLEET_DATA_DIR") or "data"),
+        redis_url=env.get("VISIONFLEET_REDIS_URL") or env.get("REDIS_URL") or None,
+    )
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 65536:
+        raise InvalidRequest(f"VISIONFLEET_PORT is {text!r}; a port is a number from 1 to 65535.")
+    return int(text)
