@@ -1,0 +1,68 @@
+"""Our engine on the exported graphs beside the references' answers, from the file's bytes on: see script/parity."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+from tests.parity import golden, pictures
+from tests.parity.compare import Errors, compare
+from tests.parity.families import FAMILY_OF
+from worker_service.engine.artifacts import Package, file_sha256
+from worker_service.engine.decode import decode
+from worker_service.engine.family import registry
+from worker_service.engine.manifest import Manifest
+from worker_service.engine.runtime.session import Runtime
+from worker_service.settings import EngineSettings
+
+log = logging.getLogger("parity")
+
+
+def run(case: golden.Case, arrays: golden.Arrays, graph: Path, runtime: Runtime) -> Errors:
+    """Compare all pictures, as one batch."""
+    files = {graph.name: file_sha256(graph)}
+    family = FAMILY_OF[case.name]
+    manifest = Manifest.model_validate({"id": case.name, "files": files, **case.manifest, "family": family})
+    model = registry().get(family).load(Package(manifest, graph.parent), runtime)
+    total = Errors()
+    for i, setting in enumerate(case.settings):
+        params = model.params(setting)
+        prepared = [model.preprocess(decode(pictures.read(name), 10_000_000), params) for name in case.pictures]
+        for name, raw, item in zip(case.pictures, model.infer(prepared), prepared, strict=True):
+            answer = model.postprocess(raw, item, params).to_dict()
+            errors = compare(answer, golden.part(arrays, f"{name}/answer{i}"))
+            if errors.mismatch:
+                errors.mismatch = f"{name} at {setting}: {errors.mismatch}"
+            total = total.worse(errors)
+    return total
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--only", default="all")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
+    runtime = Runtime(EngineSettings(intra_op_threads=1))
+    failed: list[str] = []
+    for name in golden.names():
+        graph = options.cache / f"{name}.onnx"
+        if options.only not in ("all", name) or not graph.exists():
+            continue
+        case, arrays = golden.load(name)
+        if FAMILY_OF[name] not in registry().names():
+            log.info("%-24s no family %s yet", name, FAMILY_OF[name])
+            continue
+        errors = run(case, arrays, graph, runtime)
+        log.info("%-24s %s %s on a scale of %s", name, "ok  " if errors.passed else "FAIL", errors, case.scale)
+        if not errors.passed:
+            failed.append(name)
+    if failed:
+        log.error("different from the reference: %s", ", ".join(failed))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

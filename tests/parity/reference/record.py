@@ -1,0 +1,94 @@
+"""What recording has in common: running the exported graph, describing it, and putting a case together."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+
+from tests.parity import golden, pictures
+
+log = logging.getLogger(__name__)
+
+DTYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(uint8)": "uint8", "tensor(int64)": "int64"}
+
+# Defaults of most references; then one where more boxes meet, and one where classes meet.
+DETECTION = [
+    {"confidence": 0.25, "iou_threshold": 0.7},
+    {"confidence": 0.05, "iou_threshold": 0.45},
+    {"confidence": 0.1, "iou_threshold": 0.5, "class_agnostic_nms": True},
+]
+FAINTEST = 0.04  # below every threshold above; fainter candidates are not stored
+
+
+class Graph:
+    """An exported graph on one thread."""
+
+    def __init__(self, path: Path) -> None:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        self.session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self.inputs = [_describe(node) for node in self.session.get_inputs()]
+        self.outputs = [_describe(node) for node in self.session.get_outputs()]
+        self.metadata = dict(self.session.get_modelmeta().custom_metadata_map)
+
+    def run(self, tensor: np.ndarray) -> list[np.ndarray]:
+        """Outputs for one picture's tensor [C, H, W], each without the batch axis."""
+        size = self.inputs[0]["shape"][0]
+        batch = np.repeat(tensor[None], size if isinstance(size, int) else 1, 0)
+        return [output[0] for output in self.session.run(None, {self.inputs[0]["name"]: batch})]
+
+
+def _describe(node: Any) -> dict[str, Any]:
+    return {"name": node.name, "shape": list(node.shape), "dtype": DTYPES[node.type]}
+
+
+@dataclass
+class Recorder:
+    """Collects a case picture by picture."""
+
+    case: golden.Case
+    arrays: golden.Arrays = field(default_factory=dict)
+    counts: list[int] = field(default_factory=list)
+
+    def add(self, picture: str, tensor: np.ndarray, outputs: list[golden.Arrays], answers: list[golden.Arrays]) -> None:
+        """Store one picture: the reference's input tensor, the reduced outputs, an answer for each setting."""
+        self.case.pictures.append(picture)
+        self.arrays[f"{picture}/input"] = golden.sample(tensor)
+        for i, output in enumerate(outputs):
+            golden.put(self.arrays, f"{picture}/output{i}", output)
+        for i, answer in enumerate(answers):
+            golden.put(self.arrays, f"{picture}/answer{i}", answer)
+            for key in ("boxes", "scores", "keypoints", "probabilities"):
+                if key in answer and answer[key].size:
+                    top = float(np.abs(answer[key]).max())
+                    self.case.scale[key] = round(max(self.case.scale.get(key, 0.0), top), 4)
+        if "boxes" in answers[0]:
+            self.counts.append(len(answers[0]["boxes"]))
+
+    def save(self) -> None:
+        """Write the files. Refuses a case that would prove nothing."""
+        strongest = self.case.scale.get("scores", self.case.scale.get("probabilities", 0.0))
+        if strongest < 0.4 or (self.counts and sum(self.counts) < 10):
+            raise RuntimeError(f"{self.case.name}: best score {strongest}, boxes {self.counts}: train it for longer")
+        golden.save(self.case, self.arrays)
+        size = (golden.FOLDER / f"{self.case.name}.xz").stat().st_size
+        log.info("%s: scale %s, boxes %s, %d bytes", self.case.name, self.case.scale, self.counts, size)
+
+
+def recorder(
+    name: str, reference: str, graph: Graph, manifest: dict[str, Any], settings: list[dict[str, Any]]
+) -> Recorder:
+    """A recorder for one exported graph; what may change from one export to the next is left out of the metadata."""
+    metadata = {key: value for key, value in graph.metadata.items() if key not in {"date", "description"}}
+    return Recorder(golden.Case(name, reference, manifest, graph.inputs, graph.outputs, metadata, settings))
+
+
+def path_of(picture: str) -> str:
+    """A picture's file, for references that read files themselves."""
+    return str(pictures.FOLDER / picture)
