@@ -18,7 +18,7 @@ KEYPOINT_TOLERANCE = 0.05  # pixels of the source picture
 
 @dataclass
 class Errors:
-    """Largest differences; of ``masks`` the smallest intersection over union. ``mismatch``: why nothing was compared."""
+    """Largest differences; of ``masks`` the smallest overlap. ``mismatch``: why nothing could be compared."""
 
     boxes: float = 0.0
     scores: float = 0.0

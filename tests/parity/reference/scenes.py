@@ -14,7 +14,7 @@ PAD = 114
 
 @dataclass
 class Sample:
-    """A letterboxed drawing: uint8 BGR [S, S, 3], boxes [n, 4] and keypoints [n, K, 2] in its pixels, masks [n, S, S]."""
+    """A letterboxed drawing: uint8 BGR [S, S, 3], boxes [n, 4], keypoints [n, K, 2] in its pixels, masks [n, S, S]."""
 
     image: np.ndarray
     labels: np.ndarray
