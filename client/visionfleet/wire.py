@@ -129,8 +129,8 @@ def error_of(response: httpx.Response) -> VisionfleetError | None:
 
 
 def _message(body: Mapping[str, Any]) -> str | None:
-    """The words of an error body: ``message``, ``detail``, or the first of a list of validation issues."""
-    text = body.get("message") or body.get("detail")
+    """The words of an error body: ``message``, ``detail`` (text, or a list of issues) or ``reason``."""
+    text = body.get("message") or body.get("detail") or body.get("reason")
     if isinstance(text, list) and text and isinstance(text[0], dict):
         where = ".".join(str(part) for part in text[0].get("loc", ()))
         return f"{where}: {text[0].get('msg')}"

@@ -10,7 +10,7 @@ from visionfleet import Client, Job, JobOptions, VisionfleetError
 from visionfleet.cli import options
 from visionfleet.cli.answers import show_answer
 from visionfleet.cli.console import complain, out, row, say, table, write_json
-from visionfleet.cli.exits import FAILED
+from visionfleet.cli.exits import EPILOG, FAILED
 from visionfleet.errors import DeadlineExceeded
 
 app = typer.Typer(help="Asynchronous jobs.", no_args_is_help=True)
@@ -18,7 +18,7 @@ app = typer.Typer(help="Asynchronous jobs.", no_args_is_help=True)
 Wait = Annotated[float, typer.Option(min=0, help="Seconds to wait for the end of the job.")]
 
 
-@app.command("get")
+@app.command("get", epilog=EPILOG)
 def get(
     job_id: Annotated[str, typer.Argument(metavar="ID")],
     wait: Wait = 0.0,
@@ -30,7 +30,7 @@ def get(
         show(look(client, job_id, wait), json=json)
 
 
-@app.command("submit")
+@app.command("submit", epilog=EPILOG)
 def submit(  # noqa: PLR0913 - one parameter per option
     images: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Files or https URLs; one job for all.")],
     model: Annotated[str, typer.Option("--model", "-m", help="Model id.")],
