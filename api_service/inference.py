@@ -36,13 +36,14 @@ async def plan(
     Raises InvalidModelId, ModelNotFound, UnsupportedTask, NoWorkerForHardware.
     """
     catalog.check_id(model_id)
-    model = catalog.find(await request.app[BACKEND].fleet.snapshot(), model_id)
+    fleet = await request.app[BACKEND].fleet.snapshot()
+    model = catalog.find(fleet, model_id)
     if tasks is not None:
         catalog.check_task(model, tasks)
     placed = catalog.place(model, hardware)
     call = call_of(request)
     call.model_id = model.id
-    call.cold_start = not model.loaded_on
+    call.cold_start = not model.loaded_on and model.id not in fleet.active
     return model, placed
 
 

@@ -1,0 +1,69 @@
+"""docs/settings.md, made from the settings classes. Renew it: ``python -m tests.architecture.settings_page``."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings
+
+from tests.architecture.tree import ROOT, modules
+
+PAGE = ROOT / "docs" / "settings.md"
+HEAD = """# Settings
+
+Every setting is an environment variable. A value that does not fit stops the start with a message that names it.
+This page is made from the code by `python -m tests.architecture.settings_page`.
+"""
+
+
+def classes() -> Iterator[type[BaseSettings]]:
+    """Every settings class, in the order of its module."""
+    for name in modules():
+        if name.endswith(".settings"):
+            for value in vars(importlib.import_module(name)).values():
+                if isinstance(value, type) and issubclass(value, BaseSettings) and value.__module__ == name:
+                    yield value
+
+
+def page() -> str:
+    return "\n".join([HEAD, *(section(cls) for cls in classes())])
+
+
+def section(cls: type[BaseSettings]) -> str:
+    doc = (cls.__doc__ or "").strip().splitlines()[0]
+    own = cls.__dict__.get("__annotations__", {})
+    rows = [row(name, field) for name, field in cls.model_fields.items() if name in own]
+    return "\n".join([f"## {doc}", "", "| Variable | Default | What it does |", "|---|---|---|", *rows, ""])
+
+
+def row(name: str, field: FieldInfo) -> str:
+    alias: Any = field.validation_alias
+    variables = (
+        list(alias.choices) if alias is not None and hasattr(alias, "choices") else [f"VISIONFLEET_{name.upper()}"]
+    )
+    shown = " or ".join(f"`{variable}`" for variable in variables)
+    return f"| {shown} | {default(field)} | {(field.description or '').replace('|', chr(92) + '|')} |"
+
+
+def default(field: FieldInfo) -> str:
+    value = field.get_default(call_default_factory=True, validated_data={})
+    if isinstance(value, tuple | list):
+        value = ",".join(map(plain, value))
+    text = plain(value)
+    return f"`{text}`" if text else "none"
+
+
+def plain(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, Path) and value.is_absolute():
+        return str(value.relative_to(ROOT)) if value.is_relative_to(ROOT) else str(value)
+    return str(value)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
