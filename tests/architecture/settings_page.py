@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ def page() -> str:
 
 def section(cls: type[BaseSettings]) -> str:
     doc = (cls.__doc__ or "").strip().splitlines()[0]
-    own = cls.__dict__.get("__annotations__", {})
+    own = inspect.get_annotations(cls)
     rows = [row(name, field) for name, field in cls.model_fields.items() if name in own]
     return "\n".join([f"## {doc}", "", "| Variable | Default | What it does |", "|---|---|---|", *rows, ""])
 
