@@ -41,7 +41,7 @@ def warn(text: str) -> None:
 
 def write_json(value: Any, indent: int | None = 2) -> None:
     """JSON on stdout."""
-    json.dump(value, sys.stdout, indent=indent, ensure_ascii=False)
+    json.dump(value, sys.stdout, indent=indent)  # ASCII: any locale can write it, and file names that are no text
     sys.stdout.write("\n")
     sys.stdout.flush()
 
