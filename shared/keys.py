@@ -26,6 +26,8 @@ vf:adopt:{hardware}:{model}      string, id of the worker that is loading a mode
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 QUEUES = "vf:queues"
 BYTES = "vf:bytes"
 DEAD = "vf:dead"
@@ -50,6 +52,12 @@ def parse_queue(key: str) -> tuple[str, str, str]:
     if len(parts) != 5 or parts[:2] != ["vf", "q"]:
         raise ValueError(f"not the key of a job stream: {key!r}")
     return parts[2], parts[3], parts[4]
+
+
+def queues_in(members: Iterable[bytes]) -> list[str]:
+    """The keys of job streams among the members of ``vf:queues``, sorted; whatever else is in there is left out."""
+    names = (member.decode(errors="replace") for member in members)
+    return sorted(name for name in names if name.startswith("vf:q:") and name.count(":") >= 4)
 
 
 def job(job_id: str) -> str:

@@ -94,7 +94,7 @@ class FleetView:
         return sorted(decoded(WorkerInfo, values), key=lambda worker: (worker.hardware, worker.id))
 
     async def _queues(self, streams: Iterable[bytes]) -> list[QueueInfo]:
-        names = sorted(stream.decode() for stream in streams)
+        names = keys.queues_in(streams)
         if not names:
             return []
         (rows,) = await run_async(self._client, [scripts.SURVEY(names, keys.GROUP, self._lease_ms)])

@@ -56,7 +56,13 @@ class QueueConsumer:
     def wait(self, streams: Sequence[str], block_ms: int) -> list[Taken]:
         """Wait up to ``block_ms`` for a job in any of the streams; at most one of each."""
         self.ensure(streams)
-        read: Any = self._client.xreadgroup(keys.GROUP, self.name, dict.fromkeys(streams, ">"), count=1, block=block_ms)
+        read: Any
+        try:
+            read = self._client.xreadgroup(keys.GROUP, self.name, dict.fromkeys(streams, ">"), count=1, block=block_ms)
+        except RedisError as error:
+            if str(error).startswith("NOGROUP"):  # somebody deleted a stream: let ensure make it again
+                self._client.srem(keys.QUEUES, *streams)
+            raise
         found = [(stream.decode(), entry.decode()) for stream, items in read or () for entry, _ in items]
         if not found:
             return []
@@ -93,19 +99,28 @@ class QueueConsumer:
                 raise answer
         return sum(answers)
 
-    def takeover(self, streams: Sequence[str], count: int = 16) -> list[Taken]:
-        """Jobs whose worker stopped renewing, up to ``count`` of each stream; poisoned ones are ended here."""
+    def takeover(self, streams: Sequence[str], count: int = 16, *, last_chances: int = 1) -> list[Taken]:
+        """Jobs whose worker stopped renewing, up to ``count`` of each stream; poisoned ones are ended here.
+
+        ``last_chances`` limits how many of them may be on their last attempt: such a job may be what kills workers,
+        and it must not take others, who were only unlucky, into the dead letters with it.
+        """
         if not streams:
             return []
         settings = self._settings
         poisoned = encode_result(JobResult.failed("", POISONED))
         limits = (settings.lease_ms, settings.max_attempts, count, settings.dead_letters)
-        return self._taken(self._run(scripts.TAKEOVER(streams, keys.GROUP, self.name, *limits, poisoned)))
+        call = scripts.TAKEOVER(streams, keys.GROUP, self.name, *limits, poisoned, last_chances)
+        return self._taken(self._run(call))
+
+    def on_last_chance(self, taken: Taken) -> bool:
+        """Whether losing the job once more would make it a dead letter."""
+        return taken.attempt >= self._settings.max_attempts
 
     def queues(self) -> list[str]:
         """Keys of all job streams."""
         members: Any = self._client.smembers(keys.QUEUES)
-        return sorted(key.decode() for key in members)
+        return keys.queues_in(members)
 
     def survey(self, streams: Sequence[str]) -> list[Backlog]:
         """How full each stream is."""

@@ -29,6 +29,8 @@ log = structlog.get_logger(__name__)
 REPLY_GRACE_S = 1.0
 """How much longer than the job's own limit the caller waits, so that the queue's answer (expired) comes first."""
 
+CANCEL_AGAIN_S = 0.2
+
 
 class Dispatcher:
     """Submits jobs and resolves their answers; one per process, started before use."""
@@ -51,9 +53,11 @@ class Dispatcher:
 
     async def close(self) -> None:
         """Stop both and close the connections; whoever still waits is told that the queue is gone."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        running = set(self._tasks)
+        while running:  # asked again, because a time-out that ends in the same instant swallows a cancelation
+            for task in running:
+                task.cancel()
+            _, running = await asyncio.wait(running, timeout=CANCEL_AGAIN_S)
         gone = QueueUnavailable("The server is shutting down; try again.")
         for future in [*self._answers.values(), *(future for _, future in self._outbox)]:
             if not future.done():
@@ -174,7 +178,7 @@ class Dispatcher:
                 self.connected = True
                 for entry, fields in read[0][1] if read else ():
                     last = entry.decode()
-                    self._resolve(fields)
+                    self._resolve(fields.get(b"id", b""), fields.get(b"state", b""), fields.get(b"body", b""))
                 if read:
                     await self._client.xtrim(self._stream, minid=last, approximate=True)
             except (RedisError, OSError) as error:
@@ -182,8 +186,8 @@ class Dispatcher:
                 log.warning("redis.unreachable", error=type(error).__name__)
                 await asyncio.sleep(0.2 + secrets.randbelow(300) / 1000)
 
-    def _resolve(self, fields: dict[bytes, bytes]) -> None:
-        job_id, state = fields[b"id"].decode(), fields[b"state"].decode()
+    def _resolve(self, name: bytes, status: bytes, body: bytes) -> None:
+        job_id, state = name.decode(errors="replace"), status.decode(errors="replace")
         if state == "done":
             for ended in self._ended.get(job_id, ()):
                 ended.set()
@@ -192,7 +196,7 @@ class Dispatcher:
         if answer is None or answer.done():
             return  # the caller has left, or another attempt answered first
         try:
-            answer.set_result(result_from(job_id, state, fields[b"body"]))
+            answer.set_result(result_from(job_id, state, body))
         except DecodeError as error:
             answer.set_exception(VisionfleetError(f"The worker's answer could not be read: {error}"))
 

@@ -41,9 +41,9 @@ class Consumer:
         self.advert.pipeline = self._pipeline
         self._intake = Intake(self._queue, self._pipeline, self._held, self.advert.hardware)
         scout = Scout(self._queue, self._reporter, engine, self._pipeline, self.advert)
+        self._beat = Every("beat", settings.heartbeat_ms / 1000, scout.beat)
+        self._renew = Every("renew", self._lease_s / 4, scout.renew)
         self._chores = [
-            Every("beat", settings.heartbeat_ms / 1000, scout.beat),
-            Every("renew", self._lease_s / 4, scout.renew),
             Every("takeover", self._lease_s / 4, scout.take_over),
             Every("announce", settings.scout_interval_ms / 1000, scout.announce),
             Every("adopt", settings.scout_interval_ms / 1000, scout.adopt),
@@ -53,25 +53,27 @@ class Consumer:
     def start(self) -> None:
         """Load what is to be preloaded, then take jobs."""
         self._pipeline.start()
-        beat, *others = self._chores
-        beat.start()
+        self._beat.start()
+        self._renew.start()
         try:
             self._engine.preload()
         except VisionfleetError as error:
             log.error("preload.failed", code=error.code, error=error.message)  # noqa: TRY400 - no bug, no traceback
         self._intake.start()
         self.advert.state = "ready"
-        for chore in others:
+        for chore in self._chores:
             chore.start()
         log.info("worker.ready", worker=self.advert.id, hardware=self.advert.hardware, models=self._held())
 
     def stop(self) -> None:
         """Take no more jobs, finish those begun, leave the fleet."""
         self.advert.state = "draining"
-        self._intake.stop()
-        drained = self._pipeline.drain(self._settings.drain_timeout_s)
         for chore in self._chores:
             chore.stop()
+        self._intake.stop()
+        drained = self._pipeline.drain(self._settings.drain_timeout_s)
+        self._renew.stop()
+        self._beat.stop()
         try:
             self._reporter.forget(self.advert.id)
         except RedisError:

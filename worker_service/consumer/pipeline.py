@@ -73,14 +73,14 @@ class Pipeline:
             self._in_flight.add(taken)
         job = taken.job
         try:
-            model = self._engine.get(job.model)
-            if job.task is not None and job.task != model.manifest.task:
-                raise UnsupportedTask(f"The model {job.model} does {model.manifest.task}, not {job.task}.")
-            params = model.params(job.params)
+            work = self._begin(taken)
         except VisionfleetError as error:
             self._end([(taken, self._failed(taken, error))])
             return
-        work = Work(taken, model, self._engine.digest(job.model), params, [None] * len(job.inputs))
+        except Exception:
+            log.exception("job.failed", job=job.id, model=job.model)
+            self._end([(taken, self._failed(taken, BROKEN))])
+            return
         if not job.inputs:  # kind "load": the model is in the cache now, which was the job
             self._end([(taken, work.result(*self._identity))])
             return
@@ -89,13 +89,21 @@ class Pipeline:
         for index in range(len(job.inputs)):
             self._decoders.submit(self._prepare, Item(work, index))
 
+    def _begin(self, taken: Taken) -> Work:
+        job, model = taken.job, self._engine.get(taken.job.model)
+        if job.task is not None and job.task != model.manifest.task:
+            raise UnsupportedTask(f"The model {job.model} does {model.manifest.task}, not {job.task}.")
+        params, digest = model.params(job.params), self._engine.digest(job.model)
+        return Work(taken, model, digest, params, [None] * len(job.inputs))
+
     def drain(self, timeout_s: float) -> bool:
         """Finish what is in here. True when nothing is left."""
         with self._changed:
             done = self._changed.wait_for(lambda: not self._in_flight, timeout_s)
         self._ready.close()
         self._decoders.shutdown(wait=False, cancel_futures=True)
-        self._post.shutdown(wait=done)
+        if done:  # a hung model's thread would still hand over what it has when it wakes
+            self._post.shutdown()
         return done
 
     def _prepare(self, item: Item) -> None:
@@ -148,7 +156,10 @@ class Pipeline:
         """One Raw per image. When a batch fails, its images run alone, so that only the bad one fails."""
         prepared = [item.prepared for item in batch if item.prepared is not None]
         try:
-            return list(model.infer(prepared))
+            raws = list(model.infer(prepared))
+            if len(raws) != len(batch):
+                raise InferenceFailed(f"{len(raws)} answers to {len(batch)} images")  # noqa: TRY301 - as any other failure
+            return raws
         except Exception:
             log.exception("batch.failed", model=model.manifest.id, size=len(batch))
             return [None] if len(batch) == 1 else [raw for item in batch for raw in self._run(model, [item])]
@@ -201,6 +212,13 @@ class Pipeline:
             return
         try:
             self._finish(ended)
+        except Exception:
+            log.exception("results.unwritable", jobs=[taken.job.id for taken, _ in ended])
+            if len(ended) > 1:  # one by one, so that only the bad result is lost
+                for one in ended:
+                    self._end([one])
+            elif ended[0][1].error is None:
+                self._end([(ended[0][0], self._failed(ended[0][0], BROKEN))])
         finally:
             with self._changed:
                 self._in_flight.difference_update(taken for taken, _ in ended)

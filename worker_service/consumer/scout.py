@@ -50,8 +50,12 @@ class Scout:
         self._queue.renew(self._pipeline.held)
 
     def take_over(self) -> None:
-        """Take jobs of held models whose worker was lost."""
-        for job in self._queue.takeover(streams_of(self._held(), self._advert.hardware)):
+        """Take jobs of held models whose worker was lost; our own leases first, which may be old after an outage."""
+        held = self._pipeline.held
+        self._queue.renew(held)
+        last_chances = 0 if any(map(self._queue.on_last_chance, held)) else 1
+        streams = streams_of(self._held(), self._advert.hardware)
+        for job in self._queue.takeover(streams, last_chances=last_chances):
             log.info("job.taken_over", job=job.job.id, attempt=job.attempt)
             self._pipeline.accept(job)
 
@@ -62,7 +66,7 @@ class Scout:
             if model not in self._loaded_ms:
                 self._loaded_ms[model] = self._reporter.loaded(self._advert.hardware, model)
         for model in set(self._loaded_ms) - set(held):
-            del self._loaded_ms[model]
+            self._loaded_ms.pop(model, None)
         for model, asked_ms in self._reporter.removals().items():
             if model in self._loaded_ms and self._loaded_ms[model] < asked_ms and self._engine.unload(model):
                 log.info("model.removed", model=model)
@@ -112,12 +116,14 @@ class Scout:
             self._engine.get(model)
         except VisionfleetError as error:
             self._refuse(backlog.stream, error)
+            return
         self.announce()
+        self.take_over()
 
     def _refuse(self, stream: str, error: VisionfleetError) -> None:
         """The model cannot be loaded: its jobs get the reason instead of waiting for their time to run out."""
         log.error("model.failed", stream=stream, error=error.message)
-        while jobs := self._queue.take([stream], 32):
+        while jobs := self._queue.take([stream], 32) or self._queue.takeover([stream]):
             self._queue.finish([(job, JobResult.failed(job.job.id, error)) for job in jobs])
 
 

@@ -7,8 +7,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.errors import VisionfleetError
-from shared.jobs import JobResult
+from shared.errors import DeadlineExceeded, VisionfleetError
+from shared.jobs import JobResult, State
 from shared.queue.consumer import Taken
 from worker_service.engine.family import AnyModel, Prepared
 
@@ -16,6 +16,11 @@ from worker_service.engine.family import AnyModel, Prepared
 def clock_ms() -> float:
     """Monotonic milliseconds."""
     return time.monotonic() * 1000
+
+
+def state_of(error: dict[str, Any]) -> State:
+    """The terminal state of a job that ended with this error."""
+    return "expired" if error["code"] == DeadlineExceeded.code else "failed"
 
 
 @dataclass(eq=False)
@@ -54,16 +59,16 @@ class Work:
             return None not in self.outputs
 
     def result(self, worker: str, hardware: str) -> JobResult:
-        """The job's result: failed when every image failed, with the first image's error."""
+        """The job's result: failed (or expired) when every image failed, with the first image's error."""
         outputs = [outcome for outcome in self.outputs if outcome is not None]
         errors = [outcome["error"] for outcome in outputs if "error" in outcome]
-        failed = bool(outputs) and len(errors) == len(outputs)
+        error = errors[0] if errors and len(errors) == len(outputs) else None
         waited = float(self.taken.waited_ms)
         return JobResult(
             id=self.taken.job.id,
-            state="failed" if failed else "succeeded",
+            state="succeeded" if error is None else state_of(error),
             outputs=outputs,
-            error=errors[0] if failed else None,
+            error=error,
             timings={"queue_ms": waited, **self.timings, "total_ms": waited + clock_ms() - self.started},
             batch=self.batch,
             attempt=self.taken.attempt,
