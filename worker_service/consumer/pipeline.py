@@ -156,7 +156,7 @@ class Pipeline:
         """One Raw per image. When a batch fails, its images run alone, so that only the bad one fails."""
         prepared = [item.prepared for item in batch if item.prepared is not None]
         try:
-            raws = list(model.infer(prepared))
+            raws: list[Raw | None] = list(model.infer(prepared))
             if len(raws) != len(batch):
                 raise InferenceFailed(f"{len(raws)} answers to {len(batch)} images")  # noqa: TRY301 - as any other failure
             return raws
