@@ -7,7 +7,8 @@ status of each is assigned once, in ``api_service/errors.py``. Messages tell the
     ├── InvalidRequest              something in the request is wrong
     │   ├── InvalidImage            the bytes are no image that we can decode
     │   ├── InvalidModelId          the id is not of the form name or project/version
-    │   └── UnsupportedTask         the model does not do what was asked of it
+    │   ├── UnsupportedTask         the model does not do what was asked of it
+    │   └── IdempotencyMismatch     the key was used before, with another request
     ├── TooLarge                    over a limit on bytes, pixels or items
     │   └── ImageTooLarge           the header says more pixels than we decode
     ├── NotFound
@@ -18,7 +19,13 @@ status of each is assigned once, in ``api_service/errors.py``. Messages tell the
     │   ├── QueueFull               admission refused: depth or bytes
     │   └── QueueUnavailable        Redis does not answer
     ├── DeadlineExceeded            nobody finished it in time
+    │   └── JobExpired              there is no result, because the job expired
     ├── JobCanceled                 somebody canceled it
+    ├── Conflict                    the state of things does not allow it
+    │   ├── JobFinished             it ended otherwise already
+    │   ├── NotFinished             it has not ended yet
+    │   ├── InputGone               the images were not kept
+    │   └── IdempotencyConflict     the key's job is no more
     ├── ModelLoadFailed             the model's files are broken or unsupported
     ├── InferenceFailed             the model raised
     └── JobPoisoned                 it was tried max_attempts times and every worker was lost
@@ -73,6 +80,12 @@ class UnsupportedTask(InvalidRequest):
     """The model exists and does another task than the one asked for."""
 
     code = "unsupported_task"
+
+
+class IdempotencyMismatch(InvalidRequest):
+    """The Idempotency-Key was used before, with another request."""
+
+    code = "idempotency_mismatch"
 
 
 class TooLarge(VisionfleetError):
@@ -135,6 +148,43 @@ class DeadlineExceeded(VisionfleetError):
 
     code = "deadline_exceeded"
     retryable = True
+
+
+class JobExpired(DeadlineExceeded):
+    """The job has no result, because nobody finished it within its time."""
+
+    code = "job_expired"
+    retryable = False
+
+
+class Conflict(VisionfleetError):
+    """The state of things does not allow what was asked for."""
+
+    code = "conflict"
+
+
+class JobFinished(Conflict):
+    """The job has ended already, in another state than the one asked for."""
+
+    code = "job_finished"
+
+
+class NotFinished(Conflict):
+    """The job has not ended yet."""
+
+    code = "not_finished"
+
+
+class InputGone(Conflict):
+    """The job cannot run again, because its images were not kept."""
+
+    code = "input_gone"
+
+
+class IdempotencyConflict(Conflict):
+    """The Idempotency-Key stands for a job that is being made or that is no more."""
+
+    code = "idempotency_conflict"
 
 
 class JobCanceled(VisionfleetError):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from shared.errors import DeadlineExceeded, JobCanceled, VisionfleetError, from_dict
 
@@ -48,6 +48,29 @@ class Job:
         return sum(map(len, self.inputs))
 
 
+@dataclass(frozen=True)
+class Terms:
+    """What the caller of an asynchronous job asks for beside its run. None takes the setting.
+
+    ``idempotency_key`` and ``fingerprint`` (hex, of the request) go together. ``webhook`` is {url, events, secret_id}.
+    """
+
+    start_timeout_ms: int = 0
+    result_ttl_ms: int | None = None
+    input_ttl_ms: int | None = None
+    webhook: dict[str, Any] | None = None
+    idempotency_key: str = ""
+    fingerprint: str = ""
+
+
+class JobEvent(NamedTuple):
+    """One event in the story of an asynchronous job: queued, started, progress or finished."""
+
+    id: str
+    name: str
+    data: dict[str, Any]
+
+
 @dataclass
 class JobResult:
     """How a job ended.
@@ -86,7 +109,11 @@ class JobResult:
 
 @dataclass
 class JobRecord:
-    """What the system remembers of an asynchronous job. Times are milliseconds since the epoch, by Redis's clock."""
+    """What the system remembers of an asynchronous job. Times are milliseconds since the epoch, by Redis's clock.
+
+    ``position`` counts the jobs of its queue that go before it, itself included, while it waits. ``images_done`` of
+    ``images`` is how far a running job is.
+    """
 
     id: str
     state: State
@@ -100,6 +127,12 @@ class JobRecord:
     worker: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
     result: JobResult | None = None
+    expires_ms: int | None = None
+    position: int | None = None
+    images: int = 0
+    images_done: int = 0
+    webhook: dict[str, Any] | None = None
+    trace: dict[str, str] = field(default_factory=dict)
 
     @property
     def done(self) -> bool:

@@ -5,10 +5,25 @@ vf:q:{hardware}:{lane}:{model}   stream. Waiting and running jobs; consumer grou
 vf:queues                        set of the keys of all job streams. Written by submit; lives forever.
 vf:bytes                         hash, stream key -> bytes of its jobs, ``all`` -> their sum. Written by submit and
                                  settle, mended by survey; lives forever.
-vf:job:{id}                      hash, the record of an asynchronous job: state, times, result. Written by submit, admit
-                                 and settle; lives for the job's timeout, then for the result TTL after its end.
-vf:job:{id}:watchers             set of the reply streams to tell when the job ends. Written by watch; lives until then,
-                                 at most 2 minutes after the last watch.
+vf:job:{id}                      hash, the record of an asynchronous job: state, times, place in its stream, result.
+                                 Written by submit, admit, progress and settle; lives for the job's timeout, then for
+                                 the result TTL after its end.
+vf:job:{id}:events               stream, the job's story: queued, started, progress, finished. Capped by length; lives
+                                 as long as the record.
+vf:job:{id}:input                string, the job (msgpack) after its end, when its terms ask for that; so that it can be
+                                 run again. Written by settle; lives for the input TTL.
+vf:job:{id}:watchers             set of the reply streams to tell of the job's events. Written by watch; lives until its
+                                 end, at most 2 minutes after the last watch.
+vf:jobs                          zset, job id -> ms of acceptance: the list of asynchronous jobs. Written by submit;
+                                 capped by length, ids of expired records leave when they are listed.
+vf:due                           zset, job id -> ms when it expires unless it has started or ended. Written by submit,
+                                 admit and settle, read by sweep.
+vf:accepted, vf:served           hashes, stream key -> number of the asynchronous job accepted or given out last; a
+                                 waiting job's position is the difference. Written by submit and admit; live forever.
+vf:idem:{sha256 of the key}      string, fingerprint of the request and job id. Written by submit; lives for the
+                                 idempotency TTL.
+vf:webhook:outbox                stream {job, event, now}, one entry per event that a job's webhook asked for:
+                                 ``started`` or a terminal state. Written by admit and settle; trimmed by who delivers.
 vf:reply:{replica}               stream of the answers for one API process. Written by settle, trimmed by its reader;
                                  lives 2 minutes after the last answer.
 vf:dead                          stream of dead letters, jobs that lost max_attempts workers. Written by takeover;
@@ -27,10 +42,14 @@ vf:adopt:{hardware}:{model}      string, id of the worker that is loading a mode
 from __future__ import annotations
 
 from collections.abc import Iterable
+from hashlib import sha256
 
 QUEUES = "vf:queues"
 BYTES = "vf:bytes"
 DEAD = "vf:dead"
+JOBS = "vf:jobs"
+DUE = "vf:due"
+WEBHOOK_OUTBOX = "vf:webhook:outbox"
 WORKERS = "vf:workers"
 ACTIVE = "vf:active"
 REMOVED = "vf:removed"
@@ -66,8 +85,23 @@ def job(job_id: str) -> str:
 
 
 def watchers(job_id: str) -> str:
-    """Reply streams that want to hear of the job's end."""
+    """Reply streams that want to hear of the job's events."""
     return f"vf:job:{job_id}:watchers"
+
+
+def events(job_id: str) -> str:
+    """The job's story."""
+    return f"vf:job:{job_id}:events"
+
+
+def kept_input(job_id: str) -> str:
+    """The job itself, kept after its end."""
+    return f"vf:job:{job_id}:input"
+
+
+def idempotency(key: str) -> str:
+    """What an ``Idempotency-Key`` stands for; hashed, because clients put anything into it."""
+    return f"vf:idem:{sha256(key.encode()).hexdigest()}"
 
 
 def reply(replica: str) -> str:

@@ -50,6 +50,23 @@ class QueueSettings(BaseSettings):
     result_ttl_s: float = Field(
         86_400.0, gt=0, description="How long the record and result of a finished asynchronous job are kept."
     )
+    max_result_ttl_s: float = Field(
+        604_800.0, gt=0, description="Longest that one job may ask its result or its input to be kept."
+    )
+    input_ttl_s: float = Field(
+        0.0,
+        ge=0,
+        description="How long the images of a finished job are kept, so that it can be retried; 0 drops them.",
+    )
+    idempotency_ttl_s: float = Field(
+        86_400.0, gt=0, description="How long an Idempotency-Key stands for the job that it was first sent with."
+    )
+    max_listed_jobs: int = Field(
+        100_000, ge=1, description="Jobs that GET /v1/jobs goes back to; older ones by id only."
+    )
+    max_memory_fraction: float = Field(
+        0.9, gt=0, le=1, description="Fill of Redis's maxmemory above which new jobs get 503; the rest is for results."
+    )
     dead_letters: int = Field(10_000, ge=1, description="Dead letters kept; the oldest are dropped first.")
 
 

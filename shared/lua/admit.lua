@@ -4,6 +4,7 @@
 -- Returns a list of {stream, entry, attempt, now ms, fields}
 local taken = {}
 for i, stream in ipairs(KEYS) do
+  redis.call('XCLAIM', stream, ARGV[1], ARGV[2], 0, ARGV[i + 2], 'JUSTID') -- ours already: a write that needs no memory
   local item = redis.call('XRANGE', stream, ARGV[i + 2], ARGV[i + 2])[1]
   local job = item and admit(stream, ARGV[1], item[1], item[2], 1, ARGV[2])
   if job then table.insert(taken, job) end

@@ -1,10 +1,15 @@
 -- Shared by every script: the clock, the byte counters, and how a job leaves its stream.
 --
 -- A stream entry has the fields: id, job (msgpack), size (bytes), expires (ms by Redis's clock), reply (reply stream
--- or ""), record ("1" when vf:job:{id} exists), ttl (ms that the record outlives the job's end).
+-- or ""), record ("1" when vf:job:{id} exists), ttl (ms that the record outlives the job's end), start (ms by which a
+-- first attempt must begin, or 0).
+--
+-- When memory is full, Redis refuses the first write of a script if it could need more; once a script has written it may
+-- go on. So whatever must work then begins with a write that frees memory or needs none.
 
 local REPLY_TTL = 120000
 local REPLY_LENGTH = 20000
+local EVENTS_LENGTH = 200
 
 local function now_ms()
   local time = redis.call('TIME')
@@ -26,9 +31,43 @@ local function answer(stream, id, state, body)
   redis.call('PEXPIRE', stream, REPLY_TTL)
 end
 
--- Take the entry out of its stream. XACK comes first: a script that has already written may go on when memory is full.
-local function remove(stream, group, entry, size)
-  redis.call('XACK', stream, group, entry)
+-- One more event in the story of an asynchronous job. Whoever watches it is woken.
+local function note(id, event, ...)
+  local key = 'vf:job:' .. id
+  redis.call('XADD', key .. ':events', 'MAXLEN', '~', EVENTS_LENGTH, '*', 'event', event, ...)
+  redis.call('PEXPIRE', key .. ':events', math.max(redis.call('PTTL', key), 1))
+  local wake = event == 'finished' and 'done' or 'event'
+  for _, watcher in ipairs(redis.call('SMEMBERS', key .. ':watchers')) do answer(watcher, id, wake, '') end
+end
+
+-- An event for the job's webhook, if it has one that asked for it.
+local function hook(id, event, now)
+  local wanted = redis.call('HGET', 'vf:job:' .. id, 'webhook_events')
+  if wanted and string.find(',' .. wanted .. ',', ',' .. event .. ',', 1, true) then
+    redis.call('XADD', 'vf:webhook:outbox', '*', 'job', id, 'event', event, 'now', now)
+  end
+end
+
+-- Keep the job itself for a while, when its terms ask for that.
+local function keep_input(stream, entry, key)
+  local ttl = tonumber(redis.call('HGET', key, 'input_ttl') or '0')
+  local item = ttl > 0 and redis.call('XRANGE', stream, entry, entry)[1]
+  if item then redis.call('SET', key .. ':input', to_map(item[2]).job, 'PX', ttl) end
+end
+
+-- The terminal state of a record, written once.
+local function close(id, state, body, ttl)
+  local key, now = 'vf:job:' .. id, now_ms()
+  redis.call('ZREM', 'vf:due', id)
+  redis.call('HSET', key, 'state', state, 'finished_ms', now, 'result', body)
+  redis.call('PEXPIRE', key, ttl)
+  note(id, 'finished', 'state', state)
+  hook(id, state, now)
+  redis.call('DEL', key .. ':watchers')
+end
+
+-- Take the entry out of its stream.
+local function remove(stream, entry, size)
   if redis.call('XDEL', stream, entry) == 1 then
     local less = string.format('%d', -size)
     redis.call('HINCRBY', 'vf:bytes', stream, less)
@@ -38,39 +77,53 @@ end
 
 -- The one way in which a job ends: out of the stream, terminal state in the record (once), watchers and caller told.
 local function settle(stream, group, entry, fields, state, body)
-  remove(stream, group, entry, tonumber(fields.size) or 0)
+  redis.call('XACK', stream, group, entry)
   local id = fields.id or ''
-  if fields.record == '1' then
-    local key = 'vf:job:' .. id
-    local current = redis.call('HGET', key, 'state')
-    if current and not terminal(current) then
-      redis.call('HSET', key, 'state', state, 'finished_ms', now_ms(), 'result', body)
-      redis.call('PEXPIRE', key, tonumber(fields.ttl) or 86400000)
-      for _, watcher in ipairs(redis.call('SMEMBERS', key .. ':watchers')) do answer(watcher, id, 'done', '') end
-      redis.call('DEL', key .. ':watchers')
-    end
-  end
+  local key = 'vf:job:' .. id
+  local current = fields.record == '1' and redis.call('HGET', key, 'state')
+  local open = current and not terminal(current)
+  if open then keep_input(stream, entry, key) end
+  remove(stream, entry, tonumber(fields.size) or 0)
+  if open then close(id, state, body, tonumber(fields.ttl) or 86400000) end
   if fields.reply and fields.reply ~= '' then answer(fields.reply, id, state, body) end
+end
+
+-- Whether the entry's time is over; the time to start counts before the first attempt only.
+local function late(fields, attempt, now)
+  local expires, start = tonumber(fields.expires) or 0, tonumber(fields.start) or 0
+  return (expires > 0 and expires <= now) or (attempt == 1 and start > 0 and start <= now)
+end
+
+-- The record of a job that a worker begins to run.
+local function begin(stream, id, fields, attempt, consumer, now)
+  local key = 'vf:job:' .. id
+  redis.call('HSET', key, 'state', 'running', 'attempt', attempt, 'worker', consumer)
+  local first = redis.call('HSETNX', key, 'started_ms', now) == 1
+  if first then
+    redis.call('HSET', 'vf:served', stream, redis.call('HGET', key, 'seq') or 0)
+    redis.call('ZADD', 'vf:due', 'XX', tonumber(fields.expires) or 0, id)
+  end
+  note(id, 'started', 'attempt', attempt, 'worker', consumer)
+  if first then hook(id, 'started', now) end
 end
 
 -- Give the entry to a worker, unless it has expired or was canceled while it waited. Returns nil when it ended here.
 local function admit(stream, group, entry, flat, attempt, consumer)
   local fields = to_map(flat)
   local now = now_ms()
-  local expires = tonumber(fields.expires) or 0
-  if expires > 0 and expires <= now then
+  if late(fields, attempt, now) then
     settle(stream, group, entry, fields, 'expired', '')
     return nil
   end
   if fields.record == '1' then
-    local key = 'vf:job:' .. (fields.id or '')
-    local state = redis.call('HGET', key, 'state')
+    local id = fields.id or ''
+    local state = redis.call('HGET', 'vf:job:' .. id, 'state')
     if not state or terminal(state) then
-      remove(stream, group, entry, tonumber(fields.size) or 0)
+      redis.call('XACK', stream, group, entry)
+      remove(stream, entry, tonumber(fields.size) or 0)
       return nil
     end
-    redis.call('HSET', key, 'state', 'running', 'attempt', attempt, 'worker', consumer)
-    redis.call('HSETNX', key, 'started_ms', now)
+    begin(stream, id, fields, attempt, consumer, now)
   end
   return {stream, entry, attempt, now, flat}
 end

@@ -10,8 +10,13 @@ local last_chances = tonumber(ARGV[8])
 
 local function bury(stream, entry, flat, attempts)
   redis.call('XACK', stream, ARGV[1], entry)
-  redis.call('XADD', 'vf:dead', 'MAXLEN', '~', ARGV[6], '*', 'stream', stream, 'attempts', attempts, unpack(flat))
-  settle(stream, ARGV[1], entry, to_map(flat), 'failed', ARGV[7])
+  local dead = redis.call('XADD', 'vf:dead', 'MAXLEN', '~', ARGV[6], '*', 'stream', stream, 'attempts', attempts,
+    unpack(flat))
+  local fields = to_map(flat)
+  if fields.record == '1' and redis.call('EXISTS', 'vf:job:' .. (fields.id or '')) == 1 then
+    redis.call('HSET', 'vf:job:' .. fields.id, 'dead', dead)
+  end
+  settle(stream, ARGV[1], entry, fields, 'failed', ARGV[7])
 end
 
 for _, stream in ipairs(KEYS) do

@@ -19,7 +19,7 @@ POISONED = JobPoisoned("Every worker that took this job was lost; it is among th
 
 @dataclass(eq=False)
 class Taken:
-    """One delivery of one job: what it takes to run it, renew its lease and end it."""
+    """One delivery of one job: what it takes to run it, renew its lease and end it. ``done`` counts finished images."""
 
     stream: str
     entry: str
@@ -28,6 +28,12 @@ class Taken:
     fields: dict[str, bytes]
     job: Job
     lost: bool = False
+    done: int = 0
+
+    @property
+    def recorded(self) -> bool:
+        """Whether it is an asynchronous job, which has a record."""
+        return self.fields.get("record") == b"1"
 
 
 class Backlog(NamedTuple):
@@ -89,6 +95,17 @@ class QueueConsumer:
         entries = [taken.entry for taken in held]
         for position in self._run(scripts.RENEW([t.stream for t in held], keys.GROUP, self.name, *entries)):
             held[position - 1].lost = True
+
+    def progress(self, running: Sequence[Taken]) -> int:
+        """Write down how many images of these asynchronous jobs are done. Returns how many jobs were still ours."""
+        calls = [
+            scripts.PROGRESS(
+                [taken.stream, keys.job(taken.job.id)],
+                *(keys.GROUP, self.name, taken.entry, taken.attempt, taken.job.id, taken.done, len(taken.job.inputs)),
+            )
+            for taken in running
+        ]
+        return sum(answer for answer in run(self._client, calls) if not isinstance(answer, RedisError))
 
     def finish(self, ended: Sequence[tuple[Taken, JobResult]]) -> int:
         """Write the results in one round trip. Returns how many count; the others had been lost."""

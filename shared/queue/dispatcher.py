@@ -1,73 +1,78 @@
-"""The front door's side of the queue: submit jobs, await their answers.
-
-Each API process has one reply stream. Submissions that arrive while a round trip to Redis is under way leave together
-in the next one, so that a busy process pays for one round trip per group, an idle one for no delay.
-"""
+"""The front door's side of the queue: submit jobs, await their answers."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
 import structlog
 
 from shared import keys
-from shared.codec import DecodeError, encode_job, pack
-from shared.errors import DeadlineExceeded, InvalidRequest, QueueFull, QueueUnavailable, VisionfleetError
-from shared.jobs import Job, JobRecord, JobResult
+from shared.codec import DecodeError
+from shared.errors import (
+    DeadlineExceeded,
+    IdempotencyConflict,
+    IdempotencyMismatch,
+    JobNotFound,
+    QueueFull,
+    VisionfleetError,
+)
+from shared.jobs import Job, JobEvent, JobRecord, JobResult, Terms
 from shared.queue import scripts
-from shared.queue.records import record_from, result_from
-from shared.redis import Call, RedisError, connect_async, run_async
+from shared.queue.line import Line, gone, stop
+from shared.queue.records import event_from, record_from, result_from
+from shared.queue.submission import accepted, refusal, submission
+from shared.redis import RedisError
 from shared.settings import QueueSettings, RedisSettings
 
 log = structlog.get_logger(__name__)
 
 REPLY_GRACE_S = 1.0
 """How much longer than the job's own limit the caller waits, so that the queue's answer (expired) comes first."""
-
-CANCEL_AGAIN_S = 0.2
+TEND_EVERY_S = 1.0
+SWEEP_COUNT = 200
+START = "0"
 
 
 class Dispatcher:
     """Submits jobs and resolves their answers; one per process, started before use."""
 
     def __init__(self, redis: RedisSettings, queue: QueueSettings) -> None:
-        self.replica = secrets.token_hex(8)
-        self.connected = False
-        self._client = connect_async(redis)
+        self._line = Line(redis, self._resolve)
         self._settings = queue
-        self._stream = keys.reply(self.replica)
         self._answers: dict[str, asyncio.Future[JobResult]] = {}
         self._ended: dict[str, set[asyncio.Event]] = defaultdict(set)
-        self._outbox: list[tuple[Call, asyncio.Future[Any]]] = []
-        self._more = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._noticed: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self._full = False
+        self._tending: list[asyncio.Task[None]] = []
+        self._closing = False
+
+    @property
+    def connected(self) -> bool:
+        """Whether Redis answered last time."""
+        return self._line.connected
 
     async def start(self) -> None:
         """Begin to send and to listen. Works while Redis is away; calls then raise QueueUnavailable."""
-        self._tasks = [asyncio.create_task(self._send()), asyncio.create_task(self._listen())]
+        self._line.open()
+        self._tending = [asyncio.create_task(self._tend())]
 
     async def close(self) -> None:
-        """Stop both and close the connections; whoever still waits is told that the queue is gone."""
-        running = set(self._tasks)
-        while running:  # asked again, because a time-out that ends in the same instant swallows a cancelation
-            for task in running:
-                task.cancel()
-            _, running = await asyncio.wait(running, timeout=CANCEL_AGAIN_S)
-        gone = QueueUnavailable("The server is shutting down; try again.")
-        for future in [*self._answers.values(), *(future for _, future in self._outbox)]:
-            if not future.done():
-                future.set_exception(gone)
-        await self._client.aclose()
+        """Stop and close the connections; whoever still waits is told that the queue is gone."""
+        self._closing = True
+        await stop(self._tending)
+        for answer in self._answers.values():
+            if not answer.done():
+                answer.set_exception(gone())
+        await self._line.close()
 
     async def ping(self) -> bool:
         """Whether Redis answers now."""
         try:
-            return bool(await self._client.ping())
+            return bool(await self._line.client.ping())
         except (RedisError, OSError):
             return False
 
@@ -78,52 +83,85 @@ class Dispatcher:
         """
         return list(await asyncio.gather(*map(self._call, jobs)))
 
-    async def submit(self, job: Job) -> JobRecord:
+    async def submit(self, job: Job, terms: Terms | None = None) -> JobRecord:
         """Accept an asynchronous job: its record and queue entry exist when this returns.
 
-        Raises QueueFull, QueueUnavailable, and InvalidRequest when the id is taken.
+        With an idempotency key that was used before for the same request, the record of that first job is returned.
+
+        Raises:
+            QueueFull, QueueUnavailable: not now.
+            IdempotencyMismatch: the key was used for another request.
+            IdempotencyConflict: the key's job is no more.
+            InvalidRequest: the id is taken.
         """
-        created = await self._submit(job, reply="", record=True)
+        terms = terms or Terms()
+        created, same = await self._submit(job, terms)
+        if same:
+            return await self._of_key(same)
         return JobRecord(
-            id=job.id,
-            state="queued",
-            model=job.model,
-            hardware=job.hardware,
-            lane=job.lane,
-            created_ms=created,
+            *(job.id, "queued", job.model, job.hardware, job.lane, created),
             metadata=job.metadata,
+            expires_ms=created + job.timeout_ms,
+            images=len(job.inputs),
+            webhook=terms.webhook,
+            trace=job.trace,
         )
+
+    async def find(self, terms: Terms) -> JobRecord | None:
+        """The job that the idempotency key stands for, if it was used. Raises as ``submit``."""
+        try:
+            used: Any = await self._line.client.get(keys.idempotency(terms.idempotency_key))
+        except (RedisError, OSError) as error:
+            raise refusal(error) from error
+        if used is None:
+            return None
+        fingerprint, _, job_id = used.decode().partition(" ")
+        if fingerprint != terms.fingerprint:
+            raise IdempotencyMismatch("This Idempotency-Key was sent before with another request; use a new key.")
+        return await self._of_key(job_id)
 
     async def get(self, job_id: str) -> JobRecord:
         """The job's record now. Raises JobNotFound, QueueUnavailable."""
-        try:
-            fields: Any = await self._client.hgetall(keys.job(job_id))
-            return record_from(job_id, fields)
-        except (RedisError, OSError) as error:
-            raise _unavailable() from error
+        return await self._read(job_id, watch=False)
 
     async def wait(self, job_id: str, seconds: float) -> JobRecord:
         """The job's record as soon as it is over, or as it is after ``seconds``. Raises as ``get``."""
-        ended = asyncio.Event()
-        self._ended[job_id].add(ended)
-        try:
-            watch = scripts.WATCH([keys.job(job_id), keys.watchers(job_id)], self._stream)
-            record = record_from(job_id, await self._run(watch))
+        with _waiting(self._ended, job_id) as ended:
+            record = await self._read(job_id, watch=seconds > 0)
             if record.done or seconds <= 0:
                 return record
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(ended.wait(), seconds)
             return await self.get(job_id)
-        finally:
-            self._ended[job_id].discard(ended)
-            if not self._ended[job_id]:
-                del self._ended[job_id]
+
+    async def follow(self, job_id: str, after: str = START, quiet_s: float = 15.0) -> AsyncIterator[JobEvent | None]:
+        """The job's events after that id, as they come, up to the last. None after each ``quiet_s`` without any.
+
+        Raises JobNotFound when there is no such job, QueueUnavailable; ends early when it is deleted.
+        """
+        with _waiting(self._noticed, job_id) as noticed:
+            record = await self._read(job_id, watch=True)
+            while True:
+                noticed.clear()
+                for event in await self._events(job_id, after):
+                    after = event.id
+                    yield event
+                if record.done:
+                    return
+                try:
+                    await asyncio.wait_for(noticed.wait(), quiet_s)
+                except asyncio.TimeoutError:
+                    yield None
+                try:
+                    record = await self._read(job_id, watch=True)
+                except JobNotFound:
+                    return
 
     async def _call(self, job: Job) -> JobResult:
         answer: asyncio.Future[JobResult] = asyncio.get_running_loop().create_future()
         self._answers[job.id] = answer
         try:
-            await self._submit(job, reply=self._stream, record=False)
+            await self._submit(job, None)
             return await asyncio.wait_for(answer, job.timeout_ms / 1000 + REPLY_GRACE_S)
         except asyncio.TimeoutError:
             late = DeadlineExceeded("No worker answered within the time limit; try again or raise the timeout.")
@@ -131,66 +169,49 @@ class Dispatcher:
         finally:
             self._answers.pop(job.id, None)
 
-    async def _submit(self, job: Job, *, reply: str, record: bool) -> int:
-        stream = keys.queue(job.hardware, job.lane, job.model)
-        body = encode_job(job)
-        status, number = await self._run(
-            scripts.SUBMIT(
-                [stream, keys.QUEUES, keys.BYTES, keys.job(job.id)],
-                *(keys.GROUP, job.id, body, len(body), job.timeout_ms, reply),
-                *(self._settings.max_queue_depth, self._settings.max_queue_bytes),
-                *("1" if record else "0", int(self._settings.result_ttl_s * 1000)),
-                *(job.model, job.hardware, job.lane, pack(job.metadata) if record else b""),
-            )
-        )
-        refuse(status.decode(), number)
-        return int(number)
+    async def _submit(self, job: Job, terms: Terms | None) -> tuple[int, str]:
+        if self._full:
+            raise QueueFull("The queue's memory is nearly full; try again later.")
+        reply = self._line.stream if terms is None else ""
+        return accepted(await self._line.run(submission(job, self._settings, terms, reply=reply)))
 
-    async def _run(self, call: Call) -> Any:
-        """The call's answer, sent along with whatever else is waiting to go."""
-        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._outbox.append((call, answer))
-        self._more.set()
-        result = await answer
-        if isinstance(result, RedisError):
-            raise refusal(result) from result
-        return result
+    async def _read(self, job_id: str, *, watch: bool) -> JobRecord:
+        call = scripts.WATCH([keys.job(job_id), keys.watchers(job_id)], self._line.stream if watch else "")
+        return record_from(job_id, await self._line.run(call))
 
-    async def _send(self) -> None:
-        while True:
-            await self._more.wait()
-            self._more.clear()
-            batch, self._outbox = self._outbox, []
+    async def _of_key(self, job_id: str) -> JobRecord:
+        try:
+            return await self.get(job_id)
+        except JobNotFound:
+            raise IdempotencyConflict("The job of this Idempotency-Key is no longer kept; use a new key.") from None
+
+    async def _events(self, job_id: str, after: str) -> list[JobEvent]:
+        try:
+            found: Any = await self._line.client.xrange(keys.events(job_id), min=f"({after}")
+        except (RedisError, OSError) as error:
+            raise refusal(error) from error
+        return [event_from(entry, fields) for entry, fields in found]
+
+    async def _tend(self) -> None:
+        """Every second: end jobs that nobody came for in time, and see how full Redis's memory is."""
+        while not self._closing:
             try:
-                answers: Sequence[Any] = await run_async(self._client, [call for call, _ in batch])
-            except (RedisError, OSError) as error:
-                self.connected = False
-                answers = [error if isinstance(error, RedisError) else RedisError(str(error))] * len(batch)
-            for (_, future), answer in zip(batch, answers, strict=True):
-                if not future.done():
-                    future.set_result(answer)
+                await self._line.run(scripts.SWEEP([keys.DUE], keys.GROUP, SWEEP_COUNT))
+                memory: Any = await self._line.client.info("memory")
+                limit = int(memory["maxmemory"]) * self._settings.max_memory_fraction
+                full = 0 < limit < int(memory["used_memory"])
+                if full != self._full:
+                    log.warning("redis.nearly_full" if full else "redis.has_room", used=memory["used_memory"])
+                self._full = full
+            except (VisionfleetError, RedisError, OSError) as error:
+                log.debug("queue.not_tended", error=type(error).__name__)
+            await asyncio.sleep(TEND_EVERY_S)
 
-    async def _listen(self) -> None:
-        last = "0"
-        while True:
-            try:
-                read: Any = await self._client.xread({self._stream: last}, count=500, block=2000)
-                self.connected = True
-                for entry, fields in read[0][1] if read else ():
-                    last = entry.decode()
-                    self._resolve(fields.get(b"id", b""), fields.get(b"state", b""), fields.get(b"body", b""))
-                if read:
-                    await self._client.xtrim(self._stream, minid=last, approximate=True)
-            except (RedisError, OSError) as error:
-                self.connected = False
-                log.warning("redis.unreachable", error=type(error).__name__)
-                await asyncio.sleep(0.2 + secrets.randbelow(300) / 1000)
-
-    def _resolve(self, name: bytes, status: bytes, body: bytes) -> None:
-        job_id, state = name.decode(errors="replace"), status.decode(errors="replace")
-        if state == "done":
-            for ended in self._ended.get(job_id, ()):
-                ended.set()
+    def _resolve(self, job_id: str, state: str, body: bytes) -> None:
+        if state in ("done", "event"):
+            for waiting in (self._ended, self._noticed) if state == "done" else (self._noticed,):
+                for woken in waiting.get(job_id, ()):
+                    woken.set()
             return
         answer = self._answers.get(job_id)
         if answer is None or answer.done():
@@ -201,22 +222,13 @@ class Dispatcher:
             answer.set_exception(VisionfleetError(f"The worker's answer could not be read: {error}"))
 
 
-def refuse(status: str, number: int) -> None:
-    """Raise the error that a refused submission means; "ok" passes."""
-    if status == "depth":
-        raise QueueFull(f"The queue of this model holds {number} jobs, which is its limit; try again later.")
-    if status == "bytes":
-        raise QueueFull(f"The queues hold {number} bytes of jobs, which is their limit; try again later.")
-    if status == "exists":
-        raise InvalidRequest("There is already a job with this id.")
-
-
-def refusal(error: RedisError) -> VisionfleetError:
-    """What a failed call means to the caller: full, or away."""
-    if str(error).startswith("OOM"):
-        return QueueFull("The queue's memory is full; try again later.")
-    return _unavailable()
-
-
-def _unavailable() -> QueueUnavailable:
-    return QueueUnavailable("The job queue cannot be reached; try again in a moment.")
+@contextlib.contextmanager
+def _waiting(where: dict[str, set[asyncio.Event]], job_id: str) -> Iterator[asyncio.Event]:
+    woken = asyncio.Event()
+    where[job_id].add(woken)
+    try:
+        yield woken
+    finally:
+        where[job_id].discard(woken)
+        if not where[job_id]:
+            del where[job_id]

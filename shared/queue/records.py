@@ -6,10 +6,12 @@ from typing import Any, cast
 
 from shared.codec import decode_result, unpack
 from shared.errors import DeadlineExceeded, JobCanceled, JobNotFound
-from shared.jobs import JobRecord, JobResult, State
+from shared.jobs import JobEvent, JobRecord, JobResult, State
 
 EXPIRED = DeadlineExceeded("The job was not finished within its time limit; raise its timeout or add workers.")
 CANCELED = JobCanceled("The job was canceled.")
+PACKED = (b"result", b"metadata", b"trace", b"webhook")
+NUMBERS = frozenset({"position", "attempt", "done", "images"})
 
 
 def result_from(job_id: str, state: str, body: bytes) -> JobResult:
@@ -21,15 +23,16 @@ def result_from(job_id: str, state: str, body: bytes) -> JobResult:
     return JobResult.failed(job_id, EXPIRED)
 
 
-def record_from(job_id: str, flat: list[bytes] | dict[bytes, bytes]) -> JobRecord:
-    """The record of an asynchronous job. Raises JobNotFound when the hash is empty, DecodeError when it is forged."""
+def record_from(job_id: str, flat: list[bytes] | dict[bytes, bytes], *, result: bool = True) -> JobRecord:
+    """The record of an asynchronous job, with its ``result`` if it is over and that is wanted.
+
+    Raises JobNotFound when the hash is empty, DecodeError when it is forged.
+    """
     fields = flat if isinstance(flat, dict) else dict(zip(flat[::2], flat[1::2], strict=True))
     if b"state" not in fields:
-        raise JobNotFound("There is no job with this id: it was never accepted, was deleted, or its record expired.")
+        raise not_found()
     text: dict[str, str] = {
-        name.decode(): value.decode(errors="replace")
-        for name, value in fields.items()
-        if name not in (b"result", b"metadata")
+        name.decode(): value.decode(errors="replace") for name, value in fields.items() if name not in PACKED
     }
     record = JobRecord(
         id=job_id,
@@ -42,17 +45,38 @@ def record_from(job_id: str, flat: list[bytes] | dict[bytes, bytes]) -> JobRecor
         finished_ms=_number(text.get("finished_ms")),
         attempt=int(text.get("attempt", 0)),
         worker=text.get("worker", ""),
-        metadata=_metadata(fields.get(b"metadata")),
+        metadata=_map(fields.get(b"metadata")),
+        expires_ms=_number(text.get("expires_ms")),
+        position=_number(text.get("position")),
+        images=int(text.get("images", 0)),
+        images_done=int(text.get("done", 0)),
+        webhook=_map(fields.get(b"webhook")) or None,
+        trace=_map(fields.get(b"trace")),
     )
-    if record.done:
+    if record.state == "succeeded":
+        record.images_done = record.images
+    if record.done and result:
         record.result = result_from(job_id, record.state, fields.get(b"result", b""))
     return record
+
+
+def not_found() -> JobNotFound:
+    """What is said of an id without a record."""
+    return JobNotFound("There is no job with this id: it was never accepted, was deleted, or its record expired.")
+
+
+def event_from(entry: bytes, fields: dict[bytes, bytes]) -> JobEvent:
+    """One event of a job's story."""
+    texts = {name.decode(): value.decode(errors="replace") for name, value in fields.items()}
+    name = texts.pop("event", "")
+    data = {key: int(value) if key in NUMBERS and value.isdigit() else value for key, value in texts.items()}
+    return JobEvent(entry.decode(), name, data)
 
 
 def _number(text: str | None) -> int | None:
     return None if text is None else int(text)
 
 
-def _metadata(packed: bytes | None) -> dict[str, Any]:
+def _map(packed: bytes | None) -> dict[str, Any]:
     value = unpack(packed) if packed else {}
     return value if isinstance(value, dict) else {}

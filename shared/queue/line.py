@@ -1,0 +1,114 @@
+"""One process's line to Redis: calls out, replies in.
+
+Calls that arrive while a round trip is under way leave together in the next one, so that a busy process pays for one
+round trip per group, an idle one for no delay. Replies come in on one stream of this process's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import structlog
+
+from shared import keys
+from shared.errors import QueueUnavailable
+from shared.queue.submission import refusal
+from shared.redis import Call, RedisError, connect_async, run_async
+from shared.settings import RedisSettings
+
+log = structlog.get_logger(__name__)
+CANCEL_AGAIN_S = 0.2
+OnReply = Callable[[str, str, bytes], None]
+
+
+class Line:
+    """Sends calls and hands each reply (job id, state, body) to ``on_reply``."""
+
+    def __init__(self, redis: RedisSettings, on_reply: OnReply) -> None:
+        self.replica = secrets.token_hex(8)
+        self.stream = keys.reply(self.replica)
+        self.connected = False
+        self.client = connect_async(redis)
+        self._on_reply = on_reply
+        self._outbox: list[tuple[Call, asyncio.Future[Any]]] = []
+        self._more = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._closing = False
+
+    def open(self) -> None:
+        """Begin to send and to listen. Works while Redis is away; calls then raise QueueUnavailable."""
+        self._tasks = [asyncio.create_task(self._send()), asyncio.create_task(self._listen())]
+
+    async def close(self) -> None:
+        """Stop both and close the connections; whoever still waits for a call is told that the queue is gone."""
+        self._closing = True
+        await stop(self._tasks)
+        for _, answer in self._outbox:
+            if not answer.done():
+                answer.set_exception(gone())
+        await self.client.aclose()
+
+    async def run(self, call: Call) -> Any:
+        """The call's answer, sent along with whatever else is waiting to go. Raises QueueFull, QueueUnavailable."""
+        if self._closing:
+            raise gone()
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._outbox.append((call, answer))
+        self._more.set()
+        result = await answer
+        if isinstance(result, RedisError):
+            raise refusal(result) from result
+        return result
+
+    async def _send(self) -> None:
+        while not self._closing:
+            await self._more.wait()
+            self._more.clear()
+            batch, self._outbox = self._outbox, []
+            answers: Sequence[Any] = [RedisError("closed")] * len(batch)
+            try:
+                answers = await run_async(self.client, [call for call, _ in batch])
+            except (RedisError, OSError) as error:
+                self.connected = False
+                answers = [error if isinstance(error, RedisError) else RedisError(str(error))] * len(batch)
+            finally:
+                for (_, future), answer in zip(batch, answers, strict=True):
+                    if not future.done():
+                        future.set_result(answer)
+
+    async def _listen(self) -> None:
+        last = "0"
+        while not self._closing:
+            try:
+                read: Any = await self.client.xread({self.stream: last}, count=500, block=2000)
+                self.connected = True
+                for entry, fields in read[0][1] if read else ():
+                    last = entry.decode()
+                    self._reply(fields)
+                if read:
+                    await self.client.xtrim(self.stream, minid=last, approximate=True)
+            except (RedisError, OSError) as error:
+                self.connected = False
+                log.warning("redis.unreachable", error=type(error).__name__)
+                await asyncio.sleep(0.2 + secrets.randbelow(300) / 1000)
+
+    def _reply(self, fields: dict[bytes, bytes]) -> None:
+        job_id, state = fields.get(b"id", b""), fields.get(b"state", b"")
+        self._on_reply(job_id.decode(errors="replace"), state.decode(errors="replace"), fields.get(b"body", b""))
+
+
+async def stop(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """End the tasks. They are canceled until they have ended, because redis-py may swallow it while it connects."""
+    running = set(tasks)
+    while running:
+        for task in running:
+            task.cancel()
+        _, running = await asyncio.wait(running, timeout=CANCEL_AGAIN_S)
+
+
+def gone() -> QueueUnavailable:
+    """What a caller hears when the process stops."""
+    return QueueUnavailable("The server is shutting down; try again.")
