@@ -1,7 +1,8 @@
 """No-op jobs with an answer, through our queue and through Celery on the same redis-server, in one run.
 
 The client keeps ``--concurrency`` jobs in flight and waits for each answer; every job carries ``--bytes`` of payload.
-CPU per job is that of client, worker and redis together.
+Each side has one client process and one worker process. CPU per job is that of client, worker and redis together.
+The two take turns, ``--rounds`` times; the figures are those of the best round of each.
 """
 
 from __future__ import annotations
@@ -13,22 +14,73 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
-from rich.console import Console
-from rich.table import Table
 
+from bench import report
 from shared.jobs import Job
 from shared.queue.dispatcher import Dispatcher
 from shared.settings import QueueSettings, RedisSettings
 from tests.redis_server import RedisServer
 
-OURS = "visionfleet queue"
-FIGURES = ("jobs/s", "p50 ms", "p99 ms", "worker ms/job", "redis ms/job", "client ms/job", "cpu ms/job")
+OURS, CELERY = "visionfleet", "celery"
+ANSWER_S = 60
 Run = Callable[[int], list[float]]
+"""Runs so many jobs and returns how long each took, in seconds."""
+
+
+def ours(url: str, concurrency: int, payload: bytes) -> Run:
+    async def clients(jobs: int) -> list[float]:
+        dispatcher = Dispatcher(RedisSettings(redis_url=url), QueueSettings())
+        await dispatcher.start()
+        latencies: list[float] = []
+        left = iter(range(jobs))
+
+        async def client() -> None:
+            for _ in left:
+                begun = time.perf_counter()
+                (result,) = await dispatcher.call([Job("noop", [payload])])
+                assert result.state == "succeeded", result
+                latencies.append(time.perf_counter() - begun)
+
+        await asyncio.gather(*(client() for _ in range(concurrency)))
+        await dispatcher.close()
+        return latencies
+
+    return lambda jobs: asyncio.run(clients(jobs))
+
+
+def through_celery(concurrency: int, payload: bytes) -> Run:
+    """One thread, because Celery's Redis results are not safe to await from several; answers come in order anyway."""
+    from bench.queue.celery_noop import noop
+
+    def run(jobs: int) -> list[float]:
+        latencies: list[float] = []
+        waiting: deque[tuple[float, object]] = deque()
+        for number in range(jobs + concurrency):
+            if number >= concurrency:
+                begun, answer = waiting.popleft()
+                assert answer.get(timeout=ANSWER_S) == len(payload)  # type: ignore[attr-defined]
+                latencies.append(time.perf_counter() - begun)
+            if number < jobs:
+                waiting.append((time.perf_counter(), noop.delay(payload)))
+        return latencies
+
+    return run
+
+
+def measure(run: Run, jobs: int, processes: dict[str, int]) -> dict[str, float]:
+    """One round: rate, latency, CPU time per job by process."""
+    before, begun = {name: cpu_seconds(pid) for name, pid in processes.items()}, time.perf_counter()
+    latencies = sorted(run(jobs))
+    wall = time.perf_counter() - begun
+    cpu = {f"{name} ms/job": (cpu_seconds(pid) - before[name]) / jobs * 1000 for name, pid in processes.items()}
+    p50, p99 = report.quantile(latencies, 0.5) * 1000, report.quantile(latencies, 0.99) * 1000
+    return {"jobs/s": jobs / wall, "p50 ms": p50, "p99 ms": p99, **cpu, "cpu ms/job": sum(cpu.values())}
 
 
 def cpu_seconds(pid: int) -> float:
@@ -36,103 +88,59 @@ def cpu_seconds(pid: int) -> float:
     return float(times.user + times.system)
 
 
-async def ours(url: str, jobs: int, concurrency: int, payload: bytes) -> list[float]:
-    dispatcher = Dispatcher(RedisSettings(redis_url=url), QueueSettings())
-    await dispatcher.start()
-    latencies: list[float] = []
-    left = iter(range(jobs))
-
-    async def client() -> None:
-        for _ in left:
-            begun = time.perf_counter()
-            (result,) = await dispatcher.call([Job("noop", [payload])])
-            assert result.state == "succeeded", result
-            latencies.append(time.perf_counter() - begun)
-
-    await asyncio.gather(*(client() for _ in range(concurrency)))
-    await dispatcher.close()
-    return latencies
+@contextmanager
+def process(*command: str) -> Iterator[int]:
+    """A worker for as long as the context lasts; its process id."""
+    child = subprocess.Popen([sys.executable, "-m", *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield child.pid
+    finally:
+        child.terminate()
+        child.wait()
 
 
-def through_celery(jobs: int, concurrency: int, payload: bytes) -> list[float]:
-    from bench.queue.celery_noop import noop
-
-    def one(_: int) -> float:
-        begun = time.perf_counter()
-        assert noop.delay(payload).get(timeout=60) == len(payload)
-        return time.perf_counter() - begun
-
-    with ThreadPoolExecutor(concurrency) as pool:
-        return list(pool.map(one, range(jobs)))
-
-
-def measure(
-    worker: subprocess.Popen[bytes], redis: RedisServer, run: Callable[[int], list[float]], jobs: int
-) -> dict[str, float]:
-    run(max(50, jobs // 20))
-    pids = [worker.pid, redis.pid, psutil.Process().pid]
-    cpu, begun = [cpu_seconds(pid) for pid in pids], time.perf_counter()
-    latencies = sorted(run(jobs))
-    wall = time.perf_counter() - begun
-    used = [cpu_seconds(pid) - before for pid, before in zip(pids, cpu, strict=True)]
-    return {
-        "jobs/s": jobs / wall,
-        "p50 ms": latencies[len(latencies) // 2] * 1000,
-        "p99 ms": latencies[int(len(latencies) * 0.99)] * 1000,
-        "worker ms/job": used[0] / jobs * 1000,
-        "redis ms/job": used[1] / jobs * 1000,
-        "client ms/job": used[2] / jobs * 1000,
-        "cpu ms/job": sum(used) / jobs * 1000,
-    }
-
-
-def contenders(url: str, concurrency: int, payload: bytes) -> list[tuple[str, list[str], Run]]:
-    celery = ["-A", "bench.queue.celery_noop", "worker", "--pool", "solo", "--without-gossip", "--without-mingle"]
+def compare(server: RedisServer, options: argparse.Namespace, concurrency: int) -> list[report.Row]:
+    """Both, in turns."""
+    payload = b"x" * options.bytes
+    celery = ("celery", "-A", "bench.queue.celery_noop", "worker", "--pool", "solo", "--without-gossip")
+    with process("bench.queue.worker", server.url) as worker, process(*celery, "--without-mingle") as task_worker:
+        contenders: dict[str, tuple[Run, int, int]] = {
+            CELERY: (through_celery(concurrency, payload), task_worker, max(200, options.jobs // 5)),
+            OURS: (ours(server.url, concurrency, payload), worker, options.jobs),
+        }
+        rounds: dict[str, list[dict[str, float]]] = {name: [] for name in contenders}
+        for run, _, _ in contenders.values():
+            run(50)
+        for _ in range(options.rounds):
+            for name, (run, pid, jobs) in contenders.items():
+                rounds[name].append(measure(run, jobs, {"client": os.getpid(), "worker": pid, "redis": server.pid}))
+    best = {name: max(taken, key=lambda figures: figures["jobs/s"]) for name, taken in rounds.items()}
+    ratio = {"rate": best[OURS]["jobs/s"] / best[CELERY]["jobs/s"]}
+    ratio["cpu"] = best[CELERY]["cpu ms/job"] / best[OURS]["cpu ms/job"]
     return [
-        (
-            OURS,
-            [sys.executable, "-m", "bench.queue.worker", url],
-            lambda jobs: asyncio.run(ours(url, jobs, concurrency, payload)),
-        ),
-        (
-            "celery",
-            [sys.executable, "-m", "celery", *celery],
-            lambda jobs: through_celery(jobs, concurrency, payload),
-        ),
+        {"path": CELERY, "concurrency": concurrency, **best[CELERY]},
+        {"path": OURS, "concurrency": concurrency, **best[OURS], "rate x": ratio["rate"], "cpu x": ratio["cpu"]},
     ]
 
 
-def compare(server: RedisServer, options: argparse.Namespace, concurrency: int, table: Table) -> None:
-    rates: dict[str, float] = {}
-    for name, command, run in contenders(server.url, concurrency, b"x" * options.bytes):
-        worker = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            figures = measure(worker, server, run, options.jobs if name == OURS else max(200, options.jobs // 4))
-        finally:
-            worker.terminate()
-            worker.wait()
-        rates[name] = figures["jobs/s"]
-        table.add_row(name, str(concurrency), *(f"{value:.2f}" for value in figures.values()))
-    table.add_row("ratio", str(concurrency), f"{rates[OURS] / rates['celery']:.1f} x", end_section=True)
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--jobs", type=int, default=4000)
+    parser = report.parser(__doc__)
+    parser.add_argument("--jobs", type=int, default=5000, help="jobs of ours per round; Celery gets a fifth")
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--concurrency", type=int, nargs="+", default=[1, 16, 64])
     parser.add_argument("--bytes", type=int, default=1000)
     options = parser.parse_args()
-    table = Table("path", "concurrency", *FIGURES)
+    rows: list[report.Row] = []
     with tempfile.TemporaryDirectory() as folder:
         server = RedisServer(Path(folder))
         server.start()
         os.environ["BENCH_REDIS_URL"] = server.url
         try:
             for concurrency in options.concurrency:
-                compare(server, options, concurrency, table)
+                rows += compare(server, options, concurrency)
         finally:
             server.stop()
-    Console().print(table)
+    report.show("queue: no-op jobs, answered", rows, as_json=options.json)
 
 
 if __name__ == "__main__":
