@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -173,3 +174,28 @@ def test_no_server_here() -> None:
     done = visionfleet(nobody, "infer", SCENE, "-m", "shapes-detector")
     assert done.returncode == 3
     assert "visionfleet up" in done.stderr
+
+
+def test_up_starts_everything(tmp_path: Path) -> None:
+    here = Launched(f"http://127.0.0.1:{free_port()}", tmp_path, None)  # type: ignore[arg-type]
+    done = visionfleet(here, "up", "--demo")
+    assert done.returncode == 0, done.stderr
+    assert "shapes-detector sees 11 objects in scene.jpg" in done.stdout
+    assert (tmp_path / "first-inference.jpg").is_file()
+
+
+def test_ctrl_c_ends_quietly(tmp_path: Path) -> None:
+    for index in range(400):
+        (tmp_path / f"{index}.jpg").symlink_to(SCENE)
+    arguments = ("infer", tmp_path, "-m", "shapes-detector", "--native", "--json")
+    command = [sys.executable, "-m", "visionfleet.cli.app", *arguments]
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'client'}{os.pathsep}{ROOT}"}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()  # it is at work
+        process.send_signal(signal.SIGINT)
+        process.stdout.read()
+        words = process.stderr.read().decode()
+    assert process.returncode == 130
+    assert "Traceback" not in words

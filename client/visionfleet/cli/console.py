@@ -6,6 +6,7 @@ import json
 import sys
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -24,14 +25,14 @@ def say(text: str, style: str = "") -> None:
     out.print(Text(printable(text), style=style))
 
 
-def note(text: str) -> None:
+def note(text: str, to: Console = err) -> None:
     """One line beside the results: on stderr, so that stdout stays clean for programs."""
-    err.print(Text(printable(text), style="dim"))
+    to.print(Text(printable(text), style="dim"))
 
 
-def complain(text: str) -> None:
+def complain(text: str, to: Console = err) -> None:
     """What went wrong, on stderr."""
-    err.print(Text.assemble(("error: ", "bold red"), printable(text)))
+    to.print(Text.assemble(("error: ", "bold red"), printable(text)))
 
 
 def warn(text: str) -> None:
@@ -48,7 +49,7 @@ def write_json(value: Any, indent: int | None = 2) -> None:
 
 def table(title: str, *columns: str) -> Table:
     """An empty table; a column whose name starts with ``>`` is aligned to the right."""
-    made = Table(title=Text(printable(title)), title_justify="left", title_style="bold")
+    made = Table(title=Text(printable(title)), title_justify="left", title_style="bold", box=SIMPLE_HEAD)
     for name in columns:
         made.add_column(name.lstrip(">"), justify="right" if name.startswith(">") else "left", overflow="fold")
     return made

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
 import typer
-from rich.progress import track
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from visionfleet import Client, Result, VisionfleetError, get_model
 from visionfleet.cli import options
 from visionfleet.cli.answers import show_answer
-from visionfleet.cli.console import complain, err, note, write_json
+from visionfleet.cli.console import complain, err, note, out, write_json
 from visionfleet.cli.exits import FAILED
 from visionfleet.cli.pictures import Picture, collect
 from visionfleet.errors import InvalidImage, TooLarge
@@ -81,13 +82,21 @@ def report(
 ) -> int:
     """Show answers as they come, and write their pictures; returns how many images failed."""
     failed = 0
-    quiet = len(pictures) == 1 or not err.is_terminal
-    with closing(outcomes):
-        for picture, outcome in zip(
-            track(pictures, "images", console=err, disable=quiet, transient=True), outcomes, strict=True
-        ):
-            written = keep(outcome, save, picture)
-            show(picture, outcome, written, json=json)
+    # The bar belongs to the console that scrolls; what is printed there moves it down, anything else would tear it.
+    beside = out if out.is_terminal and err.is_terminal and not json else err
+    bar = out if out.is_terminal else err
+    quiet = len(pictures) == 1 or not bar.is_terminal or (json and out.is_terminal)
+    progress = Progress(
+        *(TextColumn("images"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()),
+        console=bar,
+        disable=quiet,
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+    with closing(outcomes), progress:
+        for picture, outcome in zip(progress.track(pictures), outcomes, strict=True):
+            show(picture, outcome, keep(outcome, save, picture), json=json, beside=beside)
             failed += isinstance(outcome, VisionfleetError)
     return failed
 
@@ -101,15 +110,15 @@ def keep(outcome: Outcome, save: Path | None, picture: Picture) -> Path | None:
     return outcome.save(path)
 
 
-def show(picture: Picture, outcome: Outcome, written: Path | None, *, json: bool) -> None:
-    """One image's outcome: a table, or a line of JSON."""
+def show(picture: Picture, outcome: Outcome, written: Path | None, *, json: bool, beside: Console) -> None:
+    """One image's outcome: a table, or a line of JSON. Errors and remarks go to ``beside``."""
     if json:
         body = {"error": outcome.to_dict()} if isinstance(outcome, VisionfleetError) else outcome.to_dict()
         saved = {} if written is None else {"saved": str(written)}
         write_json({"source": picture.source, **body, **saved}, indent=None)
     elif isinstance(outcome, VisionfleetError):
-        complain(f"{picture.source}: {outcome.message}")
+        complain(f"{picture.source}: {outcome.message}", beside)
     else:
         show_answer(picture.source, outcome)
         if written is not None:
-            note(f"written to {written}")
+            note(f"written to {written}", beside)

@@ -23,7 +23,7 @@ def show_workers(fleet: Fleet) -> None:
     if not fleet.workers:
         say("no worker is running; 'visionfleet up' starts one", "yellow")
         return
-    names = ("worker", "hardware", "state", ">running", ">jobs", ">failed", ">images/s", ">memory", "models in memory")
+    names = ("worker", "hardware", "state", ">running", ">jobs", ">images/s", ">memory", "models in memory")
     workers = table("Workers", *names)
     for worker in fleet.workers:
         held = ", ".join(str(model.get("id")) for model in worker.held)
@@ -33,8 +33,7 @@ def show_workers(fleet: Fleet) -> None:
             worker.hardware,
             worker.state,
             worker.running,
-            worker.jobs,
-            worker.failures,
+            f"{worker.jobs} ({worker.failures} failed)" if worker.failures else worker.jobs,
             f"{worker.rate:.1f}",
             size(worker.rss_bytes),
             held,
