@@ -18,6 +18,7 @@ import numpy as np
 
 FOLDER = Path(__file__).parent / "goldens"
 SAMPLES = 384  # values of the input tensor that are compared
+STEPS = 32  # per unit of a mask's logit
 
 Arrays = dict[str, np.ndarray]
 
@@ -129,9 +130,19 @@ def span(prototypes: np.ndarray, coefficients: np.ndarray) -> Arrays:
     logits = np.tensordot(coefficients.astype(np.float64), prototypes.astype(np.float64), 1)
     return {
         "coefficients": coefficients.astype(np.float32),
-        "logits": logits.astype(np.float16),
+        "logits": pack_planes(logits),
         "type": np.zeros(0, prototypes.dtype),
     }
+
+
+def pack_planes(planes: np.ndarray) -> np.ndarray:
+    """Logits [..., h, w] as differences along rows, in steps of 1 / STEPS: these compress where the values do not."""
+    return np.diff(np.round(planes * STEPS).astype(np.int32), axis=-1, prepend=0).astype(np.int16)
+
+
+def unpack_planes(stored: np.ndarray) -> np.ndarray:
+    """The logits, to 1 / STEPS."""
+    return np.cumsum(stored.astype(np.int64), axis=-1) / STEPS
 
 
 def restore(stored: Arrays) -> np.ndarray:
@@ -140,12 +151,17 @@ def restore(stored: Arrays) -> np.ndarray:
         return stored["dense"]
     if "logits" in stored:
         inverse = np.linalg.pinv(stored["coefficients"].astype(np.float64))
-        return np.tensordot(inverse, stored["logits"].astype(np.float64), 1).astype(stored["type"].dtype)
+        return np.tensordot(inverse, unpack_planes(stored["logits"]), 1).astype(stored["type"].dtype)
     *shape, axis = stored["shape"].tolist()
     grid = [size for i, size in enumerate(shape) if i != axis]
     rows = np.full((int(np.prod(grid)), shape[axis]), stored["fill"])
     rows[stored["chosen"]] = stored["rows"]
     return np.ascontiguousarray(np.moveaxis(rows.reshape(*grid, shape[axis]), -1, axis))
+
+
+def is_flat(shape: list[int | str] | tuple[int | str | None, ...]) -> bool:
+    """Whether an output lists the boxes of all pictures: rows of seven, the picture's number first."""
+    return len(shape) == 2 and shape[1] == 7
 
 
 # ------------------------------------------------------------------------------------------- masks

@@ -54,7 +54,8 @@ class ReplaySession:
         assert batch.dtype == spec.dtype
         assert spec.fixed(0) in (None, len(batch)), f"the graph takes {spec.fixed(0)} at once, not {len(batch)}"
         rows = [self._outputs[self._closest(tensor)] for tensor in batch]
-        return [np.stack(output) for output in zip(*rows, strict=True)]
+        specs = self.signature.outputs
+        return [_join(spec, list(output)) for spec, output in zip(specs, zip(*rows, strict=True), strict=True)]
 
     def _restore(self, arrays: golden.Arrays, picture: str) -> list[np.ndarray]:
         count = len(self.signature.outputs)
@@ -68,6 +69,15 @@ class ReplaySession:
         picture = min(errors, key=errors.__getitem__)
         self.input_error = max(self.input_error, errors[picture])
         return picture
+
+
+def _join(spec: TensorSpec, items: list[np.ndarray]) -> np.ndarray:
+    """One output of a batch from those of its pictures."""
+    if not golden.is_flat(spec.shape):
+        return np.stack(items)
+    for i, rows in enumerate(items := [item.copy() for item in items]):
+        rows[:, 0] = i
+    return np.concatenate(items)
 
 
 class ReplayRuntime:

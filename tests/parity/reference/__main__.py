@@ -1,6 +1,7 @@
 """Rebuild the golden files: see script/parity."""
 
 import argparse
+import importlib
 import logging
 import sys
 from pathlib import Path
@@ -21,8 +22,8 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     torch.set_num_threads(1)
     options.cache.mkdir(parents=True, exist_ok=True)
-    if options.package == "ultralytics":
-        from tests.parity.reference import ultralytics_cases as cases
+    # Imported one at a time: each brings its own package, and none needs the others'.
+    cases = importlib.import_module(f"tests.parity.reference.{options.package}_cases")
     for case in cases.run(options.cache, options.only):
         log.info("wrote %s", case)
 

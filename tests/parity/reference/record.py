@@ -22,7 +22,15 @@ DETECTION = [
     {"confidence": 0.05, "iou_threshold": 0.45},
     {"confidence": 0.1, "iou_threshold": 0.5, "class_agnostic_nms": True},
 ]
-FAINTEST = 0.04  # below every threshold above; fainter candidates are not stored
+SEGMENTATION = [
+    {"confidence": 0.25, "iou_threshold": 0.45, "response_mask_format": "rle"},
+    {"confidence": 0.5, "iou_threshold": 0.7, "response_mask_format": "rle"},
+]
+
+
+def faintest(settings: list[dict[str, Any]]) -> float:
+    """A score below every threshold; fainter candidates are not stored."""
+    return 0.8 * min(float(setting["confidence"]) for setting in settings)
 
 
 class Graph:
@@ -38,10 +46,14 @@ class Graph:
         self.metadata = dict(self.session.get_modelmeta().custom_metadata_map)
 
     def run(self, tensor: np.ndarray) -> list[np.ndarray]:
-        """Outputs for one picture's tensor [C, H, W], each without the batch axis."""
+        """Outputs for one picture's tensor [C, H, W], each without the batch axis, or whole when it has none."""
         size = self.inputs[0]["shape"][0]
         batch = np.repeat(tensor[None], size if isinstance(size, int) else 1, 0)
-        return [output[0] for output in self.session.run(None, {self.inputs[0]["name"]: batch})]
+        outputs = self.session.run(None, {self.inputs[0]["name"]: batch})
+        return [
+            output if golden.is_flat(spec["shape"]) else output[0]
+            for spec, output in zip(self.outputs, outputs, strict=True)
+        ]
 
 
 def _describe(node: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from ultralytics.utils.nms import non_max_suppression
 from tests.parity import golden, pictures
 from tests.parity.drawing import KEYPOINTS, LABELS
 from tests.parity.reference import record, scenes, ultralytics_train
+from tests.parity.reference.fit import cached
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +46,7 @@ NETS = {
             "yolov8-nms": {"nms": True},
         },
     ),
-    "v8-seg": Net("yolov8n-seg.yaml", 350, {"yolov8-seg": {}, "yolov8-seg-dynamic": {"dynamic": True}}),
+    "v8-seg": Net("yolov8n-seg.yaml", 350, {"yolov8-seg": {"dynamic": True}}),
     "v8-pose": Net("yolov8n-pose.yaml", 450, {"yolov8-pose": {}}),
     "v5u": Net("yolov5n.yaml", 300, {"yolov5u": {}}),
     "v9": Net("yolov9t.yaml", 200, {"yolov9": {}}),
@@ -61,23 +63,20 @@ NETS = {
 
 def run(cache: Path, only: str) -> Iterator[str]:
     """Train what is not in the cache, export, record. Yields the names of the cases written."""
-    samples = None
     for name, net in NETS.items():
         if only not in (name, "all") and only not in net.exports:
             continue
         torch.manual_seed(0)
         model = ultralytics_train.build(net.config)
-        weights = cache / f"ultralytics-{name}.pt"
-        if weights.exists():
-            model.model.load_state_dict(torch.load(weights))
-            model.model.eval()
-        else:
-            samples = samples or scenes.pool(600, SIZE)
-            ultralytics_train.train(model, samples, net.steps, seed=0)
-            ultralytics_train.save(model, weights)
+        cached(model.model, cache / f"ultralytics-{name}.pt", partial(train, model, net.steps))
         for case, options in net.exports.items():
             record_case(case, model, options, cache)
             yield case
+
+
+def train(model: YOLO, steps: int) -> None:
+    """Train on the pool of drawings."""
+    ultralytics_train.train(model, scenes.pool(600, SIZE), steps, seed=0)
 
 
 def export(model: YOLO, case: str, options: dict[str, Any], cache: Path) -> Path:
@@ -94,7 +93,7 @@ def record_case(case: str, model: YOLO, options: dict[str, Any], cache: Path) ->
     manifest = {"task": TASKS[model.task], "labels": list(LABELS), "input": INPUT}
     if model.task == "pose":
         manifest["keypoints"] = [f"point_{i}" for i in range(KEYPOINTS)]
-    settings = record.DETECTION
+    settings = record.SEGMENTATION if model.task == "segment" else record.DETECTION
     if options.get("nms") is True:  # the thresholds are inside the graph
         settings = [{"confidence": 0.25, "iou_threshold": 0.7}]
     reference = f"ultralytics {__version__}: YOLO({NETS_OF[case]!r}).predict(rect=False, retina_masks=True)"
@@ -163,7 +162,7 @@ def reduce(
     first = outputs[0]
     final = "nms" in options  # rows are boxes already: corners, score, class, ...
     scores = first[:, 4] if final else first[4 : 4 + len(LABELS)].max(0)
-    stored = [golden.cells(first, 1 if final else 0, scores >= record.FAINTEST, 0)]
+    stored = [golden.cells(first, 1 if final else 0, scores >= record.faintest(settings), 0)]
     if model.task == "segment":
         kept = [suppress(first, setting, end2end=final) for setting in settings]
         stored.append(golden.span(outputs[1], np.unique(np.concatenate(kept), axis=0)))

@@ -1,8 +1,5 @@
 """Brief training of Ultralytics nets, half as wide as their smallest, with their own losses."""
 
-import logging
-import time
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,11 +10,11 @@ from ultralytics.nn.tasks import yaml_model_load
 
 from tests.parity.drawing import KEYPOINTS, LABELS
 from tests.parity.reference import scenes
-
-log = logging.getLogger(__name__)
+from tests.parity.reference.fit import fit
 
 SIZE = 160
 BATCH = 16
+EPOCHS = 10  # as far as schedules of the losses go
 WIDTH = 0.125  # of the full net's channels; the smallest released nets have 0.25
 
 
@@ -70,34 +67,16 @@ def semantic(values: dict[str, torch.Tensor]) -> torch.Tensor:
 
 
 def train(net: YOLO, samples: list[scenes.Sample], steps: int, seed: int) -> None:
-    """AdamW with a warm-up and a cosine; the last losses go to the log."""
-    model = net.model
-    keep = model.args
-    model.args = SimpleNamespace(**{**vars(get_cfg()), "epochs": 10, "overlap_mask": True})
-    model.train().requires_grad_(True)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=4e-3, weight_decay=5e-4)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, total_steps=steps, pct_start=0.15)
+    """Train with the net's own losses."""
+    model, kept = net.model, net.model.args
+    model.args = SimpleNamespace(**{**vars(get_cfg()), "epochs": EPOCHS, "overlap_mask": True})
+    model.criterion = criterion = model.init_criterion()
     stream = scenes.batches(samples, BATCH, seed)
-    criterion = model.init_criterion()
-    model.criterion = criterion
-    started = time.monotonic()
-    for step in range(steps):
-        loss, _ = model.loss(truth(next(stream), net.task))
-        optimiser.zero_grad()
-        loss.sum().backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 10.0)
-        optimiser.step()
-        schedule.step()
-        if step % max(1, steps // 10) == 0 and hasattr(criterion, "update"):
-            criterion.update()
-        if step % 20 == 0:
-            log.info("step %d loss %.2f %.0f s", step, float(loss.sum()), time.monotonic() - started)
-    model.args = keep
-    model.criterion = None
-    model.eval().requires_grad_(False)
 
+    def loss(step: int) -> torch.Tensor:
+        if hasattr(criterion, "update") and step % (steps // EPOCHS) == 0:
+            criterion.update()  # moves weight from the one-to-many head to the one-to-one head
+        return model.loss(truth(next(stream), net.task))[0].sum()
 
-def save(net: YOLO, path: Path) -> None:
-    """Weights only: the net is built again from its yaml file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(net.model.state_dict(), path)
+    fit(model, steps, 4e-3, loss)
+    model.args, model.criterion = kept, None

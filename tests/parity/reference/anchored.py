@@ -1,0 +1,83 @@
+"""What the original YOLOv5 and YOLOv7 share: rows of box, objectness and classes.
+
+Their own ``scale_boxes`` undoes the letterbox with the ratio before rounding and half pixels of border, which misplaces
+boxes by up to a pixel of the input (many pixels of a large source). Ultralytics has repaired that since. The recordings
+use the repaired function: what is compared is where an object is, not where a rounding error puts it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+import torch
+from ultralytics.utils import ops
+
+from tests.parity import golden
+from tests.parity.drawing import LABELS
+from tests.parity.reference import record, scenes
+
+SIZE = 160
+BATCH = 16
+INPUT = {"width": SIZE, "height": SIZE, "resize": "letterbox", "pad": 114, "channels": "rgb", "scale": 1 / 255}
+MANIFEST = {"task": "object-detection", "labels": list(LABELS), "input": INPUT}
+
+
+class Suppress(Protocol):
+    """``non_max_suppression`` of the package: per picture [n, 6 + masks] corners, score, class, coefficients."""
+
+    def __call__(self, prediction: torch.Tensor, conf_thres: float, iou_thres: float, *, agnostic: bool) -> list[Any]:
+        """Boxes that stay."""
+        ...
+
+
+def targets(batch: list[scenes.Sample]) -> torch.Tensor:
+    """[n, 6] picture, class, centre box relative to the input."""
+    return torch.cat([scenes.owners(batch)[:, None], scenes.class_ids(batch), scenes.centre_boxes(batch)], 1)
+
+
+def load(picture: str, letterbox: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The file as the package's loader reads it, and the tensor [3, S, S] that it makes of it."""
+    image = cv2.imread(record.path_of(picture))
+    square = letterbox(image, SIZE, stride=32, auto=False)[0]
+    tensor = np.ascontiguousarray(square.transpose(2, 0, 1)[::-1]).astype(np.float32) / 255
+    return image, tensor
+
+
+def answers(
+    prediction: torch.Tensor,
+    shape: tuple[int, ...],
+    suppress: Suppress,
+    settings: list[dict[str, Any]],
+    protos: torch.Tensor | None = None,
+) -> list[golden.Arrays]:
+    """One answer for each setting.
+
+    Args:
+        prediction: [1, N, 5 + classes (+ 32)].
+        shape: of the source picture.
+        suppress: the package's own.
+        settings: thresholds.
+        protos: [32, h, w] of a segmenter.
+    """
+    found = []
+    for setting in settings:
+        agnostic = setting.get("class_agnostic_nms", False)
+        (rows,) = suppress(prediction.clone(), setting["confidence"], setting["iou_threshold"], agnostic=agnostic)
+        boxes = ops.scale_boxes((SIZE, SIZE), rows[:, :4].clone(), shape)
+        answer = {
+            "boxes": boxes.numpy(),
+            "scores": rows[:, 4].numpy(),
+            "classes": rows[:, 5].numpy().astype(np.int16),
+        }
+        if protos is not None:
+            masks = ops.process_mask_native(protos, rows[:, 6:], boxes, shape[:2]).numpy()
+            golden.put(answer, "masks", golden.pack_masks(masks))
+        found.append(answer)
+    return found
+
+
+def strong(prediction: np.ndarray, settings: list[dict[str, Any]]) -> np.ndarray:
+    """[N] which rows of [N, 5 + classes ...] may pass a threshold."""
+    return prediction[:, 4] * prediction[:, 5 : 5 + len(LABELS)].max(1) >= record.faintest(settings)
