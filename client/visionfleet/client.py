@@ -10,7 +10,7 @@ from typing import Any
 from typing_extensions import Self
 
 from visionfleet import settings, wire
-from visionfleet.errors import DeadlineExceeded, UnsupportedTask
+from visionfleet.errors import DeadlineExceeded, Unavailable, UnsupportedTask
 from visionfleet.fleet import Fleet, ModelInfo, read_fleet, read_models
 from visionfleet.images import ImageInput, load
 from visionfleet.jobs import Job, JobOptions, read_job
@@ -20,6 +20,8 @@ from visionfleet.transport import Transport
 
 # The server holds a job's answer back for at most a minute (VISIONFLEET_MAX_WAIT_S), so longer waits ask again.
 LONGEST_WAIT_S = 50.0
+# Between questions about a job while the server is away, on top of the retries of each question.
+OUTAGE_PAUSE_S = 1.0
 
 
 class Client:
@@ -96,7 +98,7 @@ class Client:
         return read_job(wire.body_of(self._transport.send(call)))
 
     def wait(self, job: Job | str, seconds: float = 600.0) -> Job:
-        """The job once it has ended.
+        """The job once it has ended. Once the server knew the job, an outage of it is waited out.
 
         Raises:
             DeadlineExceeded: it has not ended after so many seconds; it goes on, and may be waited for again.
@@ -104,12 +106,21 @@ class Client:
         """
         job_id = job if isinstance(job, str) else job.id
         deadline = time.monotonic() + seconds
+        state = None if isinstance(job, str) else job.state
         while True:
-            found = self.job(job_id, max(0.0, min(LONGEST_WAIT_S, deadline - time.monotonic())))
+            left = max(0.0, deadline - time.monotonic())
+            try:
+                found = self.job(job_id, min(LONGEST_WAIT_S, left))
+            except Unavailable:
+                if state is None or left <= OUTAGE_PAUSE_S:
+                    raise
+                time.sleep(OUTAGE_PAUSE_S)
+                continue
             if found.done:
                 return found
+            state = found.state
             if time.monotonic() >= deadline:
-                raise DeadlineExceeded(f"Job {job_id} is still {found.state} after {seconds:g} s.", job=job_id)
+                raise DeadlineExceeded(f"Job {job_id} is still {state} after {seconds:g} s.", job=job_id)
 
     def models(self) -> list[ModelInfo]:
         """Every model that can be asked for."""

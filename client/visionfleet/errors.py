@@ -5,7 +5,8 @@ VisionfleetError
 │   ├── InvalidImage            the image cannot be read or decoded
 │   ├── InvalidModelId          the id is not of the form name or project/version
 │   ├── UnsupportedTask         the model does not do what was asked of it
-│   └── ValidationFailed        a field of the request has the wrong type or is out of range
+│   ├── ValidationFailed        a field of the request has the wrong type or is out of range
+│   └── IdempotencyMismatch     the key was used before, with another request
 ├── TooLarge                    over a limit on bytes, pixels or items
 │   └── ImageTooLarge           more pixels than the server decodes
 ├── NotFound
@@ -17,6 +18,12 @@ VisionfleetError
 │   ├── QueueUnavailable
 │   └── ServerUnreachable       no connection, or it broke (the client's own)
 ├── DeadlineExceeded            nobody finished in time
+│   └── JobExpired              there is no result, because the job expired
+├── Conflict                    the state of things does not allow it
+│   ├── JobFinished             it ended otherwise already
+│   ├── NotFinished             it has not ended yet
+│   ├── InputGone               the images were not kept
+│   └── IdempotencyConflict     the key's job is no more
 ├── JobCanceled
 ├── ModelLoadFailed
 ├── InferenceFailed
@@ -95,6 +102,12 @@ class ValidationFailed(InvalidRequest):
     default_code = "validation_failed"
 
 
+class IdempotencyMismatch(InvalidRequest):
+    """The idempotency key was used before, with another request."""
+
+    default_code = "idempotency_mismatch"
+
+
 class TooLarge(VisionfleetError):
     """Over a limit on bytes, pixels or items."""
 
@@ -162,6 +175,43 @@ class DeadlineExceeded(VisionfleetError):
 
     default_code = "deadline_exceeded"
     default_retryable = True
+
+
+class JobExpired(DeadlineExceeded):
+    """The job has no result, because nobody finished it within its time."""
+
+    default_code = "job_expired"
+    default_retryable = False
+
+
+class Conflict(VisionfleetError):
+    """The state of things does not allow what was asked for."""
+
+    default_code = "conflict"
+
+
+class JobFinished(Conflict):
+    """The job has ended already, in another state than the one asked for."""
+
+    default_code = "job_finished"
+
+
+class NotFinished(Conflict):
+    """The job has not ended yet."""
+
+    default_code = "not_finished"
+
+
+class InputGone(Conflict):
+    """The job cannot run again, because its images were not kept."""
+
+    default_code = "input_gone"
+
+
+class IdempotencyConflict(Conflict):
+    """The idempotency key stands for a job that is being made or that is no more."""
+
+    default_code = "idempotency_conflict"
 
 
 class JobCanceled(VisionfleetError):

@@ -50,7 +50,7 @@ def read_labels(text: str | None) -> tuple[str, ...] | None:
     """Class names from ``a,b,c`` or from a file with one per line. Raises InvalidRequest."""
     if text is None:
         return None
-    if Path(text).is_file():
+    if "," not in text and Path(text).is_file():
         try:
             lines = Path(text).read_text(encoding="utf-8").splitlines()
         except UnicodeDecodeError as error:

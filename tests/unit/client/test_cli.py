@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ from tests.redis_server import free_port
 from tests.unit.client.answers import ANNOTATED, BAD_IMAGE, DETECTIONS, FLEET, OUTPUT, PICTURE, job
 from tests.unit.client.fake_server import Answer, Asked, FakeServer
 
+CLIENT = str(Path(__file__).resolve().parents[3] / "client")
 NOT_AN_IMAGE = Answer({"message": "Could not load input image.", "code": "invalid_image"}, 400)
 
 
@@ -215,3 +219,18 @@ def test_up_without_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_help_tells_the_exit_codes() -> None:
     for command in (["--help"], ["infer", "--help"], ["models", "add", "--help"], ["jobs", "get", "--help"]):
         assert "Exit codes" in visionfleet(*command).stdout
+
+
+def test_json_stays_on_stdout_while_a_terminal_shows_the_bar(server: FakeServer, photos: Path) -> None:
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "visionfleet.cli.app", "infer", str(photos), "-m", "shapes", "--json"]
+    environment = {**os.environ, "PYTHONPATH": CLIENT, "VISIONFLEET_URL": server.url, "TERM": "xterm"}
+    try:
+        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=theirs, check=True)
+    finally:
+        os.close(theirs)
+    shown = os.read(ours, 65536).decode()
+    os.close(ours)
+    assert [json.loads(line)["task"] for line in done.stdout.splitlines()] == ["object-detection"] * 4
+    assert "images" in shown
+    assert "object-detection" not in shown

@@ -65,6 +65,14 @@ def test_options_settle_doubts(graph: Path, data: Path) -> None:
     assert stored["licence"] == "MIT"
 
 
+def test_as_many_labels_as_one_likes(data: Path, tmp_path: Path) -> None:
+    rows = np.zeros((4 + 30, 84))
+    graph = graphs.detector(tmp_path / "net.onnx", rows)
+    labels = [f"a-rather-long-name-{index}" for index in range(30)]
+    assert models("add", graph, "--labels", ",".join(labels)).exit_code == 0
+    assert manifest(data / "net")["labels"] == labels
+
+
 def test_labels_from_a_file_and_added_model_answers(graph: Path, data: Path, tmp_path: Path) -> None:
     (tmp_path / "labels.txt").write_text("cat\n\ndog\n")
     assert models("add", graph, "--labels", tmp_path / "labels.txt").exit_code == 0

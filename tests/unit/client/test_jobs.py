@@ -6,7 +6,7 @@ import time
 
 import pytest
 from visionfleet import Client, Detections, JobOptions
-from visionfleet.errors import BadAnswer, DeadlineExceeded, InvalidImage, JobNotFound, JobPoisoned
+from visionfleet.errors import BadAnswer, DeadlineExceeded, InvalidImage, JobNotFound, JobPoisoned, QueueUnavailable
 
 from tests.unit.client.answers import BAD_IMAGE, OUTPUT, job
 from tests.unit.client.fake_server import Answer, FakeServer
@@ -59,6 +59,19 @@ def test_wait_asks_again_until_the_end(client: Client, server: FakeServer) -> No
     assert done.done
     assert len(done.results()) == 1
     assert [asked.query for asked in server.to("/v1/jobs/j1")] == [{"wait": "50"}] * 3
+
+
+def test_wait_sits_out_an_outage(client: Client, server: FakeServer) -> None:
+    away = [Answer({"detail": "Redis is away.", "code": "queue_unavailable"}, 503)] * 6  # more than the retries
+    server.answer("/v1/jobs/j1", Answer(job("running")), *away, Answer(job("succeeded", outputs=[OUTPUT])))
+    assert client.wait("j1", 100).done
+
+
+def test_wait_does_not_sit_out_a_server_that_never_was(client: Client, server: FakeServer) -> None:
+    server.answer("/v1/jobs/j1", Answer({"detail": "Redis is away.", "code": "queue_unavailable"}, 503))
+    with pytest.raises(QueueUnavailable):
+        client.wait("j1", 100)
+    assert len(server.to("/v1/jobs/j1")) == 4
 
 
 def test_wait_ends(client: Client, server: FakeServer) -> None:
