@@ -18,7 +18,7 @@ from visionfleet.cli.answers import show_answer
 from visionfleet.cli.console import complain, err, note, out, write_json
 from visionfleet.cli.exits import FAILED
 from visionfleet.cli.pictures import Picture, collect
-from visionfleet.errors import InvalidImage, TooLarge
+from visionfleet.errors import InferenceFailed, InvalidImage, TooLarge
 
 # Enough for the server to fill batches from one client; a job of the queue costs it far less than an image.
 CONCURRENCY = 8
@@ -64,7 +64,7 @@ def run(runner: Runner, pictures: Sequence[Picture], concurrency: int) -> Genera
     def attempt(picture: Picture) -> Outcome:
         try:
             return runner(picture.source)
-        except (InvalidImage, TooLarge) as error:
+        except (InvalidImage, TooLarge, InferenceFailed) as error:
             return error
 
     pool = ThreadPoolExecutor(concurrency)
