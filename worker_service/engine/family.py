@@ -9,7 +9,7 @@ another. ``Engine.infer`` runs the same phases one after the other. Adding a fam
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from types import ModuleType
 from typing import Any, Protocol, TypeAlias, TypeVar
@@ -92,6 +92,23 @@ class Model(Protocol[P]):
 AnyModel: TypeAlias = Model[Any]
 
 
+@dataclass(frozen=True)
+class Guess:
+    """What a graph tells about its manifest beyond names and metadata.
+
+    Attributes:
+        classes: how many there are; None when the graph leaves it open.
+        input: fields of the manifest's ``input`` that the layout's exporters fix.
+        fields: further fields of the manifest.
+        unsure: what was guessed and should be checked, in sentences that begin with the field's name.
+    """
+
+    classes: int | None = None
+    input: Mapping[str, Any] = field(default_factory=dict)
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    unsure: tuple[str, ...] = ()
+
+
 class Family(Protocol):
     """A layout of graphs that one piece of code can serve."""
 
@@ -110,6 +127,10 @@ class Family(Protocol):
 
         1.0 is for exporters' metadata that says so, 0.5 for a layout that fits, less for one that merely might.
         """
+        ...
+
+    def guess(self, signature: GraphSignature) -> Guess:
+        """What a manifest for the graph should say. Only asked for graphs that match."""
         ...
 
     def load(self, package: Package, runtime: Runtime) -> AnyModel:

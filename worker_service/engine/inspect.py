@@ -8,7 +8,7 @@ from typing import Literal
 
 from shared.errors import ModelLoadFailed
 from worker_service.engine.artifacts import file_sha256
-from worker_service.engine.family import Family, registry
+from worker_service.engine.family import Family, Guess, registry
 from worker_service.engine.manifest import InputSpec, Manifest, check_model_id
 from worker_service.engine.runtime.session import read_signature
 from worker_service.engine.runtime.signature import GraphSignature
@@ -62,45 +62,50 @@ def inspect(path: Path, model_id: str | None = None, family: str | None = None) 
         chosen, score = (registry().get(family), 1.0) if family else recognise(signature)
     except KeyError as error:
         raise ModelLoadFailed(str(error.args[0])) from error
+    guess = chosen.guess(signature)
     unsure = [] if score >= 1 else [f"family: {chosen.name} is judged by the shape of the outputs alone."]
-    manifest = Manifest(
-        id=check_model_id(model_id or path.stem),
-        task=chosen.task,
-        family=chosen.name,
-        labels=_labels(signature, chosen.task, unsure),
-        input=_input(signature, chosen.task, unsure),
-        files={"weights.onnx": file_sha256(path)},
-        activation=_activation(signature, chosen.task, unsure),
-    )
+    fields = {
+        "id": check_model_id(model_id or path.stem),
+        "task": chosen.task,
+        "family": chosen.name,
+        "labels": _labels(signature, guess, unsure),
+        "input": _input(signature, chosen.task, guess, unsure),
+        "files": {"weights.onnx": file_sha256(path)},
+        "activation": _activation(signature, chosen.task, unsure),
+        **guess.fields,
+    }
+    manifest = Manifest.model_validate(fields)
+    unsure += guess.unsure
     return Proposal(manifest, signature, tuple(unsure))
 
 
-def _labels(signature: GraphSignature, task: str, unsure: list[str]) -> tuple[str, ...]:
+def _labels(signature: GraphSignature, guess: Guess, unsure: list[str]) -> tuple[str, ...]:
     if signature.labels:
         return signature.labels
-    rows = signature.outputs[0].fixed(1) or 0
-    count = rows if task == "classification" else rows - 4
-    if count < 1:
+    if guess.classes is None or guess.classes < 1:
         raise ModelLoadFailed(f"The graph does not say how many classes it has; 'labels' decides. Seen: {signature}.")
-    unsure.append(f"labels: the graph names none; class_0 to class_{count - 1} were made up.")
-    return tuple(f"class_{i}" for i in range(count))
+    unsure.append(f"labels: the graph names none; class_0 to class_{guess.classes - 1} were made up.")
+    return tuple(f"class_{i}" for i in range(guess.classes))
 
 
-def _input(signature: GraphSignature, task: str, unsure: list[str]) -> InputSpec:
-    """Ultralytics' preprocessing when its metadata is there; the same, with a warning, when it is not."""
+def _input(signature: GraphSignature, task: str, guess: Guess, unsure: list[str]) -> InputSpec:
+    """What the family knows; else Ultralytics' preprocessing, with a warning when its metadata is not there."""
     image = signature.inputs[0]
     size = signature.literal("imgsz")
     default = DEFAULT_CLASSIFIER_SIZE if task == "classification" else DEFAULT_SIZE
     height, width = size if isinstance(size, list | tuple) and len(size) == 2 else (default, default)
     if not size and not (image.fixed(2) and image.fixed(3)):
         unsure.append(f"input: the graph takes any size; {width} x {height} was assumed.")
-    if "stride" not in signature.metadata:
+    if not guess.input and "stride" not in signature.metadata:
         unsure.append("input: scale 1/255 without mean and std, RGB, and the way of resizing were assumed.")
-    return InputSpec(
-        width=image.fixed(3) or width,
-        height=image.fixed(2) or height,
-        resize="center-crop" if task == "classification" else "letterbox",
-    )
+    fields = {
+        "width": image.fixed(3) or width,
+        "height": image.fixed(2) or height,
+        "resize": "center-crop" if task == "classification" else "letterbox",
+        "interpolation": "antialias-linear" if task == "classification" else "linear",
+        **guess.input,
+    }
+    return InputSpec.model_validate(fields)
 
 
 def _activation(signature: GraphSignature, task: str, unsure: list[str]) -> Literal["none"] | None:

@@ -8,9 +8,10 @@ import re
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from shared.errors import InvalidModelId
+from worker_service.engine.vision.nms import NmsMode
 
 _SEGMENT = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _MODEL_ID = re.compile(rf"{_SEGMENT}(/{_SEGMENT})?")
@@ -18,7 +19,8 @@ MAX_ID_LENGTH = 200
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Resize = Literal["letterbox", "stretch", "center-crop"]
-Interpolation = Literal["linear", "area", "cubic"]
+Interpolation = Literal["linear", "area", "cubic", "antialias-linear", "antialias-cubic"]
+Anchor = tuple[float, float]
 
 
 def check_model_id(model_id: str) -> str:
@@ -41,18 +43,31 @@ class _Open(BaseModel):
 
 
 class InputSpec(_Open):
-    """How pixels become the graph's input: value = (pixel * scale - mean) / std, per channel in ``channels`` order."""
+    """How pixels become the graph's input: value = (pixel * scale - mean) / std, per channel in ``channels`` order.
+
+    ``border`` is what a letterboxed image leaves free of the width and height at least. The antialias interpolations
+    are Pillow's, which torchvision and Hugging Face use. With ``precision`` float32 resizing does not round to whole
+    pixel values.
+    """
 
     width: int = Field(ge=1, le=8192)
     height: int = Field(ge=1, le=8192)
     resize: Resize = "letterbox"
     interpolation: Interpolation = "linear"
+    precision: Literal["uint8", "float32"] = "uint8"
     pad: int = Field(114, ge=0, le=255)
+    border: int = Field(0, ge=0, le=1024)
     crop_fraction: float = Field(1.0, gt=0, le=1)
     channels: Literal["rgb", "bgr"] = "rgb"
     scale: float = Field(1 / 255, gt=0, allow_inf_nan=False)
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+    @model_validator(mode="after")
+    def _room_inside(self) -> InputSpec:
+        if self.border >= min(self.width, self.height):
+            raise ValueError("border leaves no room for the image")
+        return self
 
     @field_validator("std")
     @classmethod
@@ -71,7 +86,11 @@ class Thresholds(_Open):
 
 
 class Manifest(_Open):
-    """A model's ``model.json``. ``files`` maps every file of the model to its sha256; nothing else is ever opened."""
+    """A model's ``model.json``. ``files`` maps every file of the model to its sha256; nothing else is ever opened.
+
+    ``keypoints`` names the points of a pose and ``skeleton`` the pairs of them that are joined. ``anchors`` are widths
+    and heights in input pixels per level, finest first: only graphs that leave them to us need them.
+    """
 
     id: str
     task: str
@@ -81,6 +100,10 @@ class Manifest(_Open):
     thresholds: Thresholds = Thresholds()
     multi_label: bool = False
     activation: Literal["none", "softmax", "sigmoid"] | None = None
+    nms_mode: NmsMode = "iou"
+    keypoints: tuple[str, ...] = ()
+    skeleton: tuple[tuple[int, int], ...] = ()
+    anchors: tuple[tuple[Anchor, ...], ...] | None = None
     files: dict[str, Sha256] = Field(min_length=1)
     hardware: tuple[str, ...] = ("cpu", "gpu", "jetson")
     licence: str | None = None
@@ -97,6 +120,12 @@ class Manifest(_Open):
     @classmethod
     def _valid_aliases(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(_as_value_error(alias) for alias in value)
+
+    @model_validator(mode="after")
+    def _bones_between_points(self) -> Manifest:
+        if any(not 0 <= point < len(self.keypoints) for bone in self.skeleton for point in bone):
+            raise ValueError("skeleton joins keypoints that 'keypoints' does not name")
+        return self
 
     @field_validator("files")
     @classmethod

@@ -1,19 +1,23 @@
-"""What most families share: one graph, one image input, the batch as the first axis everywhere."""
+"""What most families share: one graph, one image input, the batch as the first axis unless they split it otherwise."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from shared.errors import ModelLoadFailed
 from worker_service.engine.artifacts import Package
 from worker_service.engine.family import Image, Prepared, Raw
 from worker_service.engine.params import Params, parse
-from worker_service.engine.runtime.batch import Batcher
+from worker_service.engine.runtime.batch import Batcher, by_first_axis
 from worker_service.engine.runtime.session import Runtime
 from worker_service.engine.vision.fit import fit
 
 P = TypeVar("P", bound=Params)
+Array = npt.NDArray[Any]
 
 
 class GraphModel(Generic[P]):
@@ -24,7 +28,7 @@ class GraphModel(Generic[P]):
     def __init__(self, package: Package, runtime: Runtime) -> None:
         self.manifest = package.manifest
         self.session = runtime.open(package.graph())
-        self._batcher = Batcher(self.session, runtime.max_batch)
+        self._batcher = Batcher(self.session, runtime.max_batch, self.split)
         self._file_bytes = package.bytes
         inputs = self.session.signature.inputs
         if len(inputs) != 1:
@@ -39,6 +43,19 @@ class GraphModel(Generic[P]):
                     f"The graph's input is {self._input}; 'input' in model.json makes it "
                     f"[batch, {', '.join(map(str, expected))}]."
                 )
+        spec = self.manifest.input
+        self._dtype = np.uint8 if self._input.dtype == "uint8" else np.float32
+        if self._dtype is np.uint8 and (spec.scale, spec.mean, spec.std) != (1.0, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)):
+            raise ModelLoadFailed("The graph takes uint8 pixels; 'input.scale' in model.json must be 1, mean 0, std 1.")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the input."""
+        return self.manifest.input.width, self.manifest.input.height
+
+    def split(self, outputs: Sequence[Array], count: int) -> list[Raw]:
+        """The outputs of a run on ``count`` items, item by item. Raises InferenceFailed when they do not add up."""
+        return by_first_axis(outputs, count)
 
     @property
     def max_batch(self) -> int:
@@ -52,12 +69,12 @@ class GraphModel(Generic[P]):
 
     def params(self, values: Mapping[str, object]) -> P:
         """Check a request's parameters. Raises InvalidRequest."""
-        params: P = parse(self.params_type, values, self.manifest.thresholds)  # type: ignore[assignment]
+        params: P = parse(self.params_type, values, self.manifest)  # type: ignore[assignment]
         return params
 
     def preprocess(self, image: Image, params: P) -> Prepared:
         """Resize and normalise as the manifest's ``input`` says."""
-        tensor, geometry = fit(image, self.manifest.input)
+        tensor, geometry = fit(image, self.manifest.input, self._dtype)
         size = (geometry.width, geometry.height)
         return Prepared({self._input.name: tensor}, geometry, size, image if params.visualize else None)
 

@@ -7,12 +7,14 @@ parameter object whose values are safe to compute with. Names that a task does n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.errors import InvalidRequest
-from worker_service.engine.manifest import Thresholds
+from worker_service.engine.manifest import Manifest
+from worker_service.engine.vision.masks import DecodeMode
+from worker_service.engine.vision.nms import NmsMode
 
 
 class Params(BaseModel):
@@ -37,6 +39,31 @@ class DetectionParams(Params):
         None, max_length=10_000, description="Only these classes; the others do not take part in suppression either."
     )
     class_agnostic_nms: bool = Field(False, description="Let boxes suppress boxes of other classes.")
+    nms_mode: NmsMode = Field(
+        "iou", description="What overlap is: intersection over union, or Roboflow's former share of the lesser box."
+    )
+
+
+class SegmentationParams(DetectionParams):
+    """Instance segmentation."""
+
+    mask_decode_mode: DecodeMode = Field("accurate", description="Masks in source pixels, coarse ones, or between.")
+    tradeoff_factor: float = Field(0.0, ge=0, le=1, description="For tradeoff: 0 is as fast, 1 as accurate.")
+    response_mask_format: Literal["polygon", "rle"] = Field(
+        "polygon", description="Largest outline, or the whole mask as COCO run lengths."
+    )
+
+
+class KeypointParams(DetectionParams):
+    """Keypoint detection."""
+
+    keypoint_confidence: float = Field(0.0, ge=0, le=1, description="Lowest confidence of a point that is reported.")
+
+
+class SemanticParams(Params):
+    """Semantic segmentation."""
+
+    confidence: float = Field(0.5, ge=0, le=1, description="Pixels whose best class is less sure are background.")
 
 
 class ClassificationParams(Params):
@@ -48,16 +75,18 @@ class ClassificationParams(Params):
 P = TypeVar("P", bound=Params)
 
 
-def parse(kind: type[P], values: Mapping[str, Any], thresholds: Thresholds) -> P:
-    """Check a request's values; those missing or None come from the model's thresholds, then from the task's defaults.
+def parse(kind: type[P], values: Mapping[str, Any], manifest: Manifest) -> P:
+    """Check a request's values; those missing or None come from the model's manifest, then from the task's defaults.
 
     Raises:
         InvalidRequest: a value has the wrong type or is out of range; the message names the parameter.
     """
+    thresholds = manifest.thresholds
     defaults = {
         "confidence": thresholds.confidence,
         "iou_threshold": thresholds.iou,
         "max_detections": thresholds.max_detections,
+        "nms_mode": manifest.nms_mode,
     }
     merged = {name: value for source in (defaults, values) for name, value in source.items() if value is not None}
     try:

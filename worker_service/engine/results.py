@@ -46,8 +46,12 @@ class Detections:
 
     def to_dict(self) -> dict[str, Any]:
         """``predictions``: centre, size, confidence, class, class_id and a fresh detection_id per box."""
+        return envelope("object-detection", self.image, {"predictions": self.rows()}, self.visualization)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One dictionary per box."""
         rows = zip(self.boxes.tolist(), self.scores.tolist(), self.class_ids.tolist(), strict=True)
-        predictions = [
+        return [
             {
                 "x": (x0 + x1) / 2,
                 "y": (y0 + y1) / 2,
@@ -60,7 +64,6 @@ class Detections:
             }
             for (x0, y0, x1, y1), score, class_id in rows
         ]
-        return _envelope("object-detection", self.image, {"predictions": predictions}, self.visualization)
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ class Classification:
         predictions = [{"class": self.labels[i], "class_id": i, "confidence": score} for i, score in self.ranked]
         best = int(np.argmax(self.scores))
         body = {"predictions": predictions, "top": self.labels[best], "confidence": float(self.scores[best])}
-        return _envelope("classification", self.image, body, self.visualization)
+        return envelope("classification", self.image, body, self.visualization)
 
 
 @dataclass(frozen=True)
@@ -106,9 +109,10 @@ class MultiLabel(Classification):
             for i, (label, score) in enumerate(zip(self.labels, self.scores.tolist(), strict=True))
         }
         body = {"predictions": predictions, "predicted_classes": [self.labels[i] for i, _ in self.ranked]}
-        return _envelope("classification", self.image, body, self.visualization)
+        return envelope("classification", self.image, body, self.visualization)
 
 
-def _envelope(task: str, image: tuple[int, int], body: dict[str, Any], picture: bytes | None) -> dict[str, Any]:
+def envelope(task: str, image: tuple[int, int], body: dict[str, Any], picture: bytes | None) -> dict[str, Any]:
+    """What every answer has: the task, the source's size, and the picture when there is one."""
     head = {"task": task, "image": {"width": image[0], "height": image[1]}}
     return {**head, **body} if picture is None else {**head, **body, "visualization": picture}

@@ -1,4 +1,4 @@
-"""The annotated picture: boxes with labels, or a banner with the best classes, as JPEG."""
+"""The annotated picture as JPEG: boxes with labels, masks, keypoints, class colours, or the best classes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from worker_service.engine.keypoint_results import Poses
+from worker_service.engine.mask_results import ClassMap, Instances
 from worker_service.engine.params import Params
 from worker_service.engine.results import Classification, Detections
 
@@ -34,13 +36,55 @@ def with_boxes(result: Detections, pixels: Image | None, params: Params) -> Dete
     if not params.visualize or pixels is None:
         return result
     canvas = pixels.copy()
-    for i in reversed(range(len(result.boxes))):
-        colour = class_colour(int(result.class_ids[i]))
-        x0, y0, x1, y1 = (round(value) for value in result.boxes[i].tolist())
-        cv2.rectangle(canvas, (x0, y0), (x1, y1), colour, params.visualization_stroke_width, cv2.LINE_AA)
+    _draw_boxes(canvas, result, params)
+    return replace(result, visualization=_jpeg(canvas))
+
+
+def with_masks(result: Instances, pixels: Image | None, params: Params) -> Instances:
+    """The result with its picture, when it was asked for: masks tinted, then the boxes."""
+    if not params.visualize or pixels is None:
+        return result
+    canvas = pixels.copy()
+    for i in reversed(range(len(result.masks))):
+        cells, left, top = result.masks[i].pixels()
+        part = canvas[top : top + cells.shape[0], left : left + cells.shape[1]]
+        _tint(part, cells.astype(np.bool_), class_colour(int(result.class_ids[i])))
+    _draw_boxes(canvas, result, params)
+    return replace(result, visualization=_jpeg(canvas))
+
+
+def with_keypoints(result: Poses, pixels: Image | None, params: Params) -> Poses:
+    """The result with its picture, when it was asked for: boxes, the skeleton, and the points that are reported."""
+    if not params.visualize or pixels is None:
+        return result
+    canvas = pixels.copy()
+    _draw_boxes(canvas, result, params)
+    width = params.visualization_stroke_width
+    for points in result.keypoints.tolist():
+        places = [(round(x), round(y)) if sure >= result.keypoint_confidence else None for x, y, sure in points]
+        for bone, (one, other) in enumerate(result.skeleton):
+            begin, end = places[one], places[other]
+            if begin and end:
+                cv2.line(canvas, begin, end, class_colour(bone), width, cv2.LINE_AA)
+        for i, place in enumerate(places):
+            if place:
+                cv2.circle(canvas, place, width + 1, class_colour(i), cv2.FILLED, cv2.LINE_AA)
+    return replace(result, visualization=_jpeg(canvas))
+
+
+def with_classes(result: ClassMap, pixels: Image | None, params: Params, background: int | None) -> ClassMap:
+    """The result with its picture, when it was asked for: each class but the background tinted in its colour."""
+    if not params.visualize or pixels is None:
+        return result
+    canvas = pixels.copy()
+    below = 0
+    for class_id in result.present:
+        if class_id == background:
+            continue
+        colour = class_colour(class_id)
+        _tint(canvas, result.class_ids == class_id, colour)
         if params.visualization_labels:
-            text = f"{result.labels[int(result.class_ids[i])]} {float(result.scores[i]):.2f}"
-            _tag(canvas, text, x0, y0, colour)
+            below = _tag(canvas, result.labels[class_id], 0, below, colour, inside=True)
     return replace(result, visualization=_jpeg(canvas))
 
 
@@ -56,6 +100,21 @@ def with_banner(result: Classification, pixels: Image | None, params: Params) ->
         text = f"{result.labels[i]} {float(result.scores[i]):.2f}"
         below = _tag(canvas, text, 0, below, class_colour(i), inside=True)
     return replace(result, visualization=_jpeg(canvas))
+
+
+def _draw_boxes(canvas: Image, result: Detections, params: Params) -> None:
+    for i in reversed(range(len(result.boxes))):
+        colour = class_colour(int(result.class_ids[i]))
+        x0, y0, x1, y1 = (round(value) for value in result.boxes[i].tolist())
+        cv2.rectangle(canvas, (x0, y0), (x1, y1), colour, params.visualization_stroke_width, cv2.LINE_AA)
+        if params.visualization_labels:
+            text = f"{result.labels[int(result.class_ids[i])]} {float(result.scores[i]):.2f}"
+            _tag(canvas, text, x0, y0, colour)
+
+
+def _tint(part: Image, where: npt.NDArray[np.bool_], colour: Colour) -> None:
+    """Halfway to the colour, in place."""
+    part[where] = part[where] // 2 + np.array(colour, np.uint8) // 2
 
 
 def _tag(canvas: Image, text: str, left: int, edge: int, colour: Colour, *, inside: bool = False) -> int:

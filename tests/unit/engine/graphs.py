@@ -67,6 +67,39 @@ def classifier(
     return save(path, nodes, [images], [output], {"bias": bias}, **meta)
 
 
+def answers(
+    path: Path,
+    outputs: dict[str, Any],
+    *,
+    batch: Any = "batch",
+    size: Any = SIZE,
+    dtype: int = TensorProto.FLOAT,
+    open_axes: bool = False,
+    **meta: str,
+) -> Path:
+    """Gives every image the same arrays, as [batch, ...]; ``open_axes`` leaves their sizes out of the signature.
+
+    An array named ``all:...`` is answered as it is, without a batch axis.
+    """
+    nodes = [helper.make_node("Shape", ["images"], ["count"], start=0, end=1)]
+    weights: dict[str, Any] = {}
+    infos = []
+    for key, value in outputs.items():
+        name = key.removeprefix("all:")
+        kind = helper.np_dtype_to_tensor_dtype(value.dtype)
+        own = key.startswith("all:")
+        dims = [f"{name}_{i}" for i in range(value.ndim)] if open_axes else list(value.shape)
+        infos.append(helper.make_tensor_value_info(name, kind, dims if own else [batch, *dims]))
+        weights |= {f"{name}.value": value, f"{name}.shape": np.array(value.shape, np.int64)}
+        if own:
+            nodes.append(helper.make_node("Identity", [f"{name}.value"], [name]))
+            continue
+        nodes.append(helper.make_node("Concat", ["count", f"{name}.shape"], [f"{name}.dims"], axis=0))
+        nodes.append(helper.make_node("Expand", [f"{name}.value", f"{name}.dims"], [name]))
+    images = helper.make_tensor_value_info("images", dtype, [batch, 3, size, size])
+    return save(path, nodes, [images], infos, weights, **meta)
+
+
 def package(folder: Path, **fields: Any) -> Path:
     """Write model.json beside weights.onnx; returns the folder."""
     manifest = {

@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from worker_service.engine.vision.nms import best_candidates, centre_to_corners, nms
+from worker_service.engine.vision.nms import best_candidates, centre_to_corners, legacy_nms, nms
 
 
-def naive(boxes: Any, scores: Any, groups: Any, threshold: float, limit: int) -> list[int]:
+def naive(boxes: Any, scores: Any, groups: Any, threshold: float, limit: int, overlaps: Any = None) -> list[int]:
     """Every pair, one by one. Coordinates are small integers: the same products are exact in both."""
+    overlaps = overlaps or true_overlaps
     kept: list[int] = []
     for i in sorted(range(len(scores)), key=lambda i: (-scores[i], i)):
         if len(kept) == limit:
@@ -24,12 +25,20 @@ def naive(boxes: Any, scores: Any, groups: Any, threshold: float, limit: int) ->
     return kept
 
 
-def overlaps(a: Any, b: Any, threshold: float) -> bool:
+def true_overlaps(a: Any, b: Any, threshold: float) -> bool:
     width = max(0.0, min(a[2], b[2]) - max(a[0], b[0]))
     height = max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
     shared = width * height
     union = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared
     return bool(np.float32(shared) > np.float32(threshold) * np.float32(union))
+
+
+def legacy_overlaps(lesser: Any, better: Any, threshold: float) -> bool:
+    """Share of the lesser box, in pixels that count at both ends."""
+    width = max(0.0, min(lesser[2], better[2]) - max(lesser[0], better[0]) + 1)
+    height = max(0.0, min(lesser[3], better[3]) - max(lesser[1], better[1]) + 1)
+    area = (lesser[2] - lesser[0] + 1) * (lesser[3] - lesser[1] + 1)
+    return bool(np.float32(width * height) > np.float32(threshold) * np.float32(area))
 
 
 @st.composite
@@ -47,6 +56,22 @@ def test_equals_the_naive_one(scene: tuple[Any, Any, Any], threshold: float, lim
     boxes, scores, groups = scene
     chosen = None if agnostic else groups
     assert nms(boxes, scores, chosen, threshold, limit).tolist() == naive(boxes, scores, chosen, threshold, limit)
+
+
+@given(scenes(), st.sampled_from([0.0, 0.3, 0.5, 0.7, 1.0]), st.sampled_from([1, 5, 300]), st.booleans())
+def test_legacy_equals_its_own_naive_one(scene: tuple[Any, Any, Any], threshold: float, limit: int, one: bool) -> None:
+    boxes, scores, groups = scene
+    chosen = None if one else groups
+    expected = naive(boxes, scores, chosen, threshold, limit, legacy_overlaps)
+    assert legacy_nms(boxes, scores, chosen, threshold, limit).tolist() == expected
+
+
+def test_legacy_lets_a_small_box_inside_a_large_one_go() -> None:
+    boxes = np.array([[0, 0, 100, 100], [40, 40, 50, 50]], np.float32)
+    scores = np.array([0.9, 0.8], np.float32)
+    assert nms(boxes, scores, None, 0.3, 10).tolist() == [0, 1]
+    assert legacy_nms(boxes, scores, None, 0.3, 10).tolist() == [0]
+    assert legacy_nms(boxes, scores[::-1], None, 0.3, 10).tolist() == [1, 0]
 
 
 def test_overlap_is_intersection_over_union() -> None:

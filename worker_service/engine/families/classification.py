@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from shared.errors import InferenceFailed, ModelLoadFailed
 from worker_service.engine.artifacts import Package
-from worker_service.engine.family import Family, Model, Prepared, Raw
+from worker_service.engine.family import Family, Guess, Model, Prepared, Raw
 from worker_service.engine.model import GraphModel
 from worker_service.engine.params import ClassificationParams
 from worker_service.engine.results import Classification, MultiLabel
@@ -98,6 +98,10 @@ class ClassificationFamily:
         if task not in (None, "classify"):
             return None
         return 1.0 if task else 0.5
+
+    def guess(self, signature: GraphSignature) -> Guess:
+        """Classes by the columns."""
+        return Guess(classes=signature.outputs[0].fixed(1))
 
     def load(self, package: Package, runtime: Runtime) -> Model[ClassificationParams]:
         """Open the graph. Raises ModelLoadFailed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
 from typing import Any
 
@@ -14,18 +14,30 @@ from worker_service.engine.runtime.session import Session, numpy_dtype
 
 Array = npt.NDArray[Any]
 
+Split = Callable[[Sequence[Array], int], list[tuple[Array, ...]]]
+"""Outputs of a run and the number of items in it, to the outputs of each item."""
+
+
+def by_first_axis(outputs: Sequence[Array], count: int) -> list[tuple[Array, ...]]:
+    """The usual way: every output has the batch as its first axis. Raises InferenceFailed when one has not."""
+    for output in outputs:
+        if output.ndim == 0 or output.shape[0] != count:
+            raise InferenceFailed(f"The model answered {list(output.shape)} to a batch of {count}.")
+    return [tuple(output[i] for output in outputs) for i in range(count)]
+
 
 class Batcher:
-    """Runs a graph whose inputs and outputs all have the batch as their first axis.
+    """Runs a graph whose inputs have the batch as their first axis; ``split`` deals out the outputs.
 
     A graph with a fixed batch size is fed exactly that many items, the last run padded with what the buffer holds.
     """
 
-    def __init__(self, session: Session, max_batch: int) -> None:
+    def __init__(self, session: Session, max_batch: int, split: Split | None = None) -> None:
         sizes = {spec.fixed(0) for spec in session.signature.inputs} - {None}
         self.fixed: int | None = next(iter(sizes)) if len(sizes) == 1 else None
         self.max_batch = self.fixed or max_batch
         self._session = session
+        self._split = split or by_first_axis
         self._dtypes = {spec.name: numpy_dtype(spec) for spec in session.signature.inputs}
         self._buffers: dict[str, Array] = {}
         self._lock = Lock()
@@ -46,10 +58,7 @@ class Batcher:
         size = self.fixed or len(items)
         with self._lock:  # the buffers are ours until the run is over
             outputs = self._session.run({name: self._stack(name, items, size) for name in self._dtypes})
-        for output in outputs:
-            if output.ndim == 0 or output.shape[0] != size:
-                raise InferenceFailed(f"The model answered {list(output.shape)} to a batch of {size}.")
-        return [tuple(output[i] for output in outputs) for i in range(len(items))]
+        return self._split(outputs, size)[: len(items)]
 
     def _stack(self, name: str, items: Sequence[Mapping[str, Array]], size: int) -> Array:
         """[size, ...] in the graph's own type; a single item of that type is passed on without a copy."""

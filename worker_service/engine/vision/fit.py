@@ -1,17 +1,19 @@
 """Bringing an image to a model's input size, and boxes back.
 
 ``fit`` resizes with uint8 pixels (cv2's fastest path) and writes each channel once, normalised, into its place in the
-[3, H, W] float32 tensor; borders are filled separately, so no pixel is written twice.
+[3, H, W] tensor; borders are filled separately, so no pixel is written twice.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import floor
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from PIL import Image as Pillow
 
 from worker_service.engine.manifest import InputSpec, Interpolation
 
@@ -19,6 +21,10 @@ _INTERPOLATIONS: dict[Interpolation, int] = {
     "linear": cv2.INTER_LINEAR,
     "area": cv2.INTER_AREA,
     "cubic": cv2.INTER_CUBIC,
+}
+_ANTIALIAS: dict[Interpolation, Pillow.Resampling] = {
+    "antialias-linear": Pillow.Resampling.BILINEAR,
+    "antialias-cubic": Pillow.Resampling.BICUBIC,
 }
 
 
@@ -48,21 +54,36 @@ class Geometry:
         return np.asarray(np.clip((points.astype(np.float32, copy=False) - offset) / gain, 0, limit), np.float32)
 
 
-def fit(image: npt.NDArray[np.uint8], spec: InputSpec) -> tuple[npt.NDArray[np.float32], Geometry]:
-    """Image [H, W, 3] uint8 BGR to the tensor [3, height, width] float32 that the manifest describes."""
+def fit(
+    image: npt.NDArray[np.uint8], spec: InputSpec, dtype: npt.DTypeLike = np.float32
+) -> tuple[npt.NDArray[Any], Geometry]:
+    """Image [H, W, 3] uint8 BGR to the tensor [3, height, width] that the manifest describes.
+
+    Args:
+        image: the source.
+        spec: the manifest's ``input``.
+        dtype: of the tensor; uint8 is for graphs that normalise themselves, whose spec leaves pixels as they are.
+    """
     rows, cols = image.shape[:2]
     width, height = _target(cols, rows, spec)
-    pixels = image
-    if (width, height) != (cols, rows):
-        interpolation = _INTERPOLATIONS[spec.interpolation]
-        pixels = np.asarray(cv2.resize(image, (width, height), interpolation=interpolation), np.uint8)
+    pixels = _resize(image, (width, height), spec)
     left, top = _offset(spec.width - width), _offset(spec.height - height)
     if spec.resize == "center-crop":
         left, top = -round((width - spec.width) / 2), -round((height - spec.height) / 2)
         pixels = pixels[-top : spec.height - top, -left : spec.width - left]
-    tensor = np.empty((3, spec.height, spec.width), np.float32)
+    tensor = np.empty((3, spec.height, spec.width), dtype)
     _write(pixels, tensor, spec, (max(left, 0), max(top, 0)))
     return tensor, Geometry(width / cols, height / rows, left, top, cols, rows)
+
+
+def _resize(image: npt.NDArray[np.uint8], size: tuple[int, int], spec: InputSpec) -> npt.NDArray[Any]:
+    if size == (image.shape[1], image.shape[0]):
+        return image
+    if spec.interpolation in _ANTIALIAS:
+        # Pillow filters per channel: BGR may pass as RGB.
+        return np.asarray(Pillow.fromarray(image).resize(size, _ANTIALIAS[spec.interpolation]))
+    source = image if spec.precision == "uint8" else image.astype(np.float32)
+    return np.asarray(cv2.resize(source, size, interpolation=_INTERPOLATIONS[spec.interpolation]))
 
 
 def _target(cols: int, rows: int, spec: InputSpec) -> tuple[int, int]:
@@ -70,11 +91,13 @@ def _target(cols: int, rows: int, spec: InputSpec) -> tuple[int, int]:
     if spec.resize == "stretch":
         return spec.width, spec.height
     if spec.resize == "letterbox":
-        ratio = min(spec.width / cols, spec.height / rows)
+        ratio = min((spec.width - spec.border) / cols, (spec.height - spec.border) / rows)
         return max(1, round(cols * ratio)), max(1, round(rows * ratio))
-    # torchvision's Resize truncates the longer side.
-    ratio = max(spec.width / cols, spec.height / rows) / spec.crop_fraction
-    return max(spec.width, int(cols * ratio)), max(spec.height, int(rows * ratio))
+    # As torchvision's Resize: the side that fills is exact, the other one truncated.
+    wide, high = floor(spec.width / spec.crop_fraction + 1e-6), floor(spec.height / spec.crop_fraction + 1e-6)
+    if wide * rows >= high * cols:
+        return wide, max(spec.height, wide * rows // cols)
+    return max(spec.width, high * cols // rows), high
 
 
 def _offset(border: int) -> int:
@@ -82,9 +105,7 @@ def _offset(border: int) -> int:
     return round(border / 2 - 0.1)
 
 
-def _write(
-    pixels: npt.NDArray[np.uint8], tensor: npt.NDArray[np.float32], spec: InputSpec, corner: tuple[int, int]
-) -> None:
+def _write(pixels: npt.NDArray[Any], tensor: npt.NDArray[Any], spec: InputSpec, corner: tuple[int, int]) -> None:
     """Fill ``tensor`` with normalised pixels from ``corner`` (left, top) on, and with the pad colour around them."""
     left, top = corner
     bottom, right = top + pixels.shape[0], left + pixels.shape[1]
@@ -96,7 +117,8 @@ def _write(
         target = tensor[channel]
         inside = target[top:bottom, left:right]
         np.copyto(inside, planes[plane])
-        np.multiply(inside, factor, out=inside)
+        if factor != 1:
+            np.multiply(inside, factor, out=inside)
         if shift:
             np.add(inside, shift, out=inside)
         border = np.float32(spec.pad) * factor + shift

@@ -1,13 +1,16 @@
-"""Non-maximum suppression by true intersection over union."""
+"""Non-maximum suppression: by true intersection over union, or as Roboflow's first server did it."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
+NmsMode = Literal["iou", "legacy"]
 
 
 def nms(
@@ -27,26 +30,32 @@ def nms(
     """
     order = np.argsort(-scores, kind="stable")
     corners = np.ascontiguousarray(boxes[order].T, dtype=np.float32)
-    x0, y0, x1, y1 = corners
-    areas = np.maximum(x1 - x0, 0) * np.maximum(y1 - y0, 0)
-    classes = None if groups is None else groups[order]
-    alive = np.ones(len(order), np.bool_)
-    kept: list[int] = []
-    for best in range(len(order)):
-        if not alive[best]:
-            continue
-        kept.append(best)
-        if len(kept) == limit:
-            break
-        # Slices, not index lists: comparing a box that is out already costs less than gathering those that are not.
-        after = slice(best + 1, None)
-        shared = _intersection(corners[:, best], corners[:, after])
+    areas = _areas(corners, 0)
+    threshold = np.float32(iou_threshold)
+
+    def covered(best: int, after: slice) -> Bools:
         # shared > threshold * union: a product instead of a quotient, so boxes without area divide nothing.
-        gone = shared > np.float32(iou_threshold) * (areas[best] + areas[after] - shared)
-        if classes is not None:
-            gone &= classes[after] == classes[best]
-        alive[after] &= ~gone
-    return order[kept]
+        shared = _intersection(corners[:, best], corners[:, after], 0)
+        return np.asarray(shared > threshold * (areas[best] + areas[after] - shared))
+
+    return order[_greedy(covered, None if groups is None else groups[order], len(order), limit)]
+
+
+def legacy_nms(
+    boxes: Floats, scores: Floats, groups: npt.NDArray[Any] | None, threshold: float, limit: int
+) -> npt.NDArray[np.int64]:
+    """As ``nms``, with the overlap of Roboflow's first server: the share of the lesser box that the better one covers.
+
+    It counts pixels, so that a box from 0 to 1 is two wide, and always suppresses more than the true one.
+    """
+    order = np.argsort(-scores, kind="stable")
+    corners = np.ascontiguousarray(boxes[order].T, dtype=np.float32)
+    limits = np.float32(threshold) * _areas(corners, 1)
+
+    def covered(best: int, after: slice) -> Bools:
+        return np.asarray(_intersection(corners[:, best], corners[:, after], 1) > limits[after])
+
+    return order[_greedy(covered, None if groups is None else groups[order], len(order), limit)]
 
 
 def best_candidates(scores: Floats, threshold: float, limit: int) -> npt.NDArray[np.int64]:
@@ -64,8 +73,34 @@ def centre_to_corners(boxes: npt.NDArray[Any]) -> Floats:
     return np.concatenate([boxes[:, :2] - half, boxes[:, :2] + half], axis=1).astype(np.float32, copy=False)
 
 
-def _intersection(one: Floats, many: Floats) -> Floats:
-    """Shared area of one box [4] with each of many [4, m]."""
-    width = np.minimum(one[2], many[2]) - np.maximum(one[0], many[0])
-    height = np.minimum(one[3], many[3]) - np.maximum(one[1], many[1])
+def _greedy(
+    covered: Callable[[int, slice], Bools], groups: npt.NDArray[Any] | None, count: int, limit: int
+) -> list[int]:
+    """Positions that stay; ``covered(best, after)`` says which of the lesser boxes the best one covers."""
+    alive = np.ones(count, np.bool_)
+    kept: list[int] = []
+    for best in range(count):
+        if not alive[best]:
+            continue
+        kept.append(best)
+        if len(kept) == limit:
+            break
+        # Slices, not index lists: comparing a box that is out already costs less than gathering those that are not.
+        after = slice(best + 1, None)
+        gone = covered(best, after)
+        if groups is not None:
+            gone &= groups[after] == groups[best]
+        alive[after] &= ~gone
+    return kept
+
+
+def _areas(corners: Floats, pixel: int) -> Floats:
+    x0, y0, x1, y1 = corners
+    return np.asarray(np.maximum(x1 - x0 + pixel, 0) * np.maximum(y1 - y0 + pixel, 0), np.float32)
+
+
+def _intersection(one: Floats, many: Floats, pixel: int) -> Floats:
+    """Shared area of one box [4] with each of many [4, m]; ``pixel`` is added to each side."""
+    width = np.minimum(one[2], many[2]) - np.maximum(one[0], many[0]) + pixel
+    height = np.minimum(one[3], many[3]) - np.maximum(one[1], many[1]) + pixel
     return np.asarray(np.maximum(width, 0) * np.maximum(height, 0), np.float32)

@@ -1,0 +1,143 @@
+"""A small graph for each family, with two objects that every one of them finds: an "a" and a "b", never a "c".
+
+``expected`` says where: corners in a 64 x 64 picture that is the network's input as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from onnx import TensorProto
+
+from tests.unit.engine import graphs
+
+SIZE = graphs.SIZE
+BOXES = np.array([[10, 20, 30, 44], [36, 8, 60, 24]], np.float32)
+SCORES = np.array([0.9, 0.8], np.float32)
+NAMES = {"names": "{0: 'a', 1: 'b', 2: 'c'}"}
+POINTS = ("head", "tail")
+
+
+@dataclass
+class Example:
+    """Outputs without the batch axis, metadata, fields of model.json, and options of ``graphs.answers``."""
+
+    outputs: dict[str, np.ndarray[Any, Any]]
+    meta: dict[str, str] = field(default_factory=dict)
+    fields: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def centres() -> np.ndarray[Any, Any]:
+    """[2, 4] centre and size."""
+    return np.concatenate([(BOXES[:, :2] + BOXES[:, 2:]) / 2, BOXES[:, 2:] - BOXES[:, :2]], axis=1)
+
+
+def ultralytics(task: str, **more: str) -> dict[str, str]:
+    return {**NAMES, "task": task, "stride": "32", "imgsz": f"[{SIZE}, {SIZE}]", **more}
+
+
+def prototypes() -> np.ndarray[Any, Any]:
+    """[32, 16, 16]: the first shows the left half of the input, the second the right half, the third all."""
+    planes = np.zeros((32, 16, 16), np.float32)
+    planes[0], planes[0, :, :8] = -1, 1
+    planes[1], planes[1, :, 8:] = -1, 1
+    planes[2] = 1
+    return planes
+
+
+def coefficients() -> np.ndarray[Any, Any]:
+    """[2, 32]: the "a" is in the left half, the "b" in the right half."""
+    return np.eye(2, 32, dtype=np.float32)
+
+
+def keypoints() -> np.ndarray[Any, Any]:
+    """[2, 6]: each box's upper left corner, sure, and its lower right one, not so sure."""
+    sure = np.full((2, 1), 0.9, np.float32), np.full((2, 1), 0.3, np.float32)
+    return np.concatenate([BOXES[:, :2], sure[0], BOXES[:, 2:], sure[1]], axis=1)
+
+
+def channels(extra: np.ndarray[Any, Any] | None = None) -> np.ndarray[Any, Any]:
+    """YOLOv8's rows [7 + k, 84]."""
+    classes = np.diag([*SCORES, 0])[:2].astype(np.float32)
+    rows = np.concatenate([centres(), classes] + ([] if extra is None else [extra]), axis=1)
+    return np.concatenate([rows, np.zeros((82, rows.shape[1]), np.float32)]).T.copy()
+
+
+def finals(extra: np.ndarray[Any, Any] | None = None) -> np.ndarray[Any, Any]:
+    """[10, 6 + k] in no order."""
+    rows = np.concatenate([BOXES, SCORES[:, None], [[0], [1]]] + ([] if extra is None else [extra]), axis=1)
+    return np.concatenate([np.zeros((8, rows.shape[1])), rows[::-1]]).astype(np.float32)
+
+
+def yolov8() -> Example:
+    return Example({"output0": channels()}, ultralytics("detect"))
+
+
+def yolov8_seg() -> Example:
+    return Example({"output0": channels(coefficients()), "output1": prototypes()}, ultralytics("segment"))
+
+
+def yolov8_pose() -> Example:
+    meta = ultralytics("pose", kpt_shape="[2, 3]")
+    return Example({"output0": channels(keypoints())}, meta, {"keypoints": POINTS, "skeleton": [[0, 1]]})
+
+
+def yolov10() -> Example:
+    return Example({"output0": finals()}, ultralytics("detect", end2end="True"))
+
+
+def yolov10_seg() -> Example:
+    meta = ultralytics("segment", end2end="True")
+    return Example({"output0": finals(coefficients()), "output1": prototypes()}, meta)
+
+
+def yolov10_pose() -> Example:
+    meta = ultralytics("pose", args="{'nms': True}", kpt_shape="[2, 3]")
+    return Example({"output0": finals(keypoints())}, meta, {"keypoints": POINTS, "skeleton": [[0, 1]]})
+
+
+def classification() -> Example:
+    return Example({"output0": np.array([2.0, 1.0, 0.0], np.float32)}, ultralytics("classify"))
+
+
+EXAMPLES: dict[str, Callable[[], Example]] = {
+    "classification": classification,
+    "yolov8": yolov8,
+    "yolov8-seg": yolov8_seg,
+    "yolov8-pose": yolov8_pose,
+    "yolov10": yolov10,
+    "yolov10-seg": yolov10_seg,
+    "yolov10-pose": yolov10_pose,
+}
+
+
+def graph(path: Path, family: str, *, half: bool = False, **options: Any) -> Path:
+    """Write the family's graph; ``half`` with half floats throughout."""
+    example = EXAMPLES[family]()
+    outputs = example.outputs
+    if half:
+        outputs = {k: v.astype(np.float16) if v.dtype == np.float32 else v for k, v in outputs.items()}
+        options.setdefault("dtype", TensorProto.FLOAT16)
+    return graphs.answers(path, outputs, **{**example.options, **example.meta, **options})
+
+
+def model(folder: Path, family: str, task: str, *, options: dict[str, Any] | None = None, **fields: Any) -> Path:
+    """Write the family's graph and a model.json for it."""
+    graph(folder / "weights.onnx", family, **(options or {}))
+    return graphs.package(folder, task=task, family=family, **{**EXAMPLES[family]().fields, **fields})
+
+
+def input_of(family: str) -> dict[str, Any]:
+    """``input`` of the family's model.json."""
+    stated: dict[str, Any] = EXAMPLES[family]().fields.get("input", {"width": SIZE, "height": SIZE})
+    return stated
+
+
+def fields_to_state(family: str) -> dict[str, Any]:
+    """What no graph tells of itself, so that a person has to."""
+    return {key: value for key, value in EXAMPLES[family]().fields.items() if key == "anchors"}

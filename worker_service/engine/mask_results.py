@@ -1,0 +1,85 @@
+"""What segmentation models answer: a mask per object, or a class per pixel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from typing_extensions import override
+
+from worker_service.engine.results import Detections, envelope
+from worker_service.engine.vision.masks import Mask
+from worker_service.engine.vision.rle import compress, run_lengths
+
+# Masks are large areas of few values: the fastest level of zlib is within a few percent of the best one.
+PNG_LEVEL = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instances(Detections):
+    """Boxes with a mask each.
+
+    Attributes:
+        masks: one per box.
+        mask_format: how ``to_dict`` writes them.
+    """
+
+    masks: tuple[Mask, ...]
+    mask_format: Literal["polygon", "rle"] = "polygon"
+
+    @override
+    def to_dict(self) -> dict[str, Any]:
+        """As for boxes, plus ``points`` of the largest outline or ``rle``, and ``mask_format``."""
+        rows = self.rows()
+        for row, mask in zip(rows, self.masks, strict=True):
+            row["mask_format"] = self.mask_format
+            if self.mask_format == "rle":
+                row["rle"] = self._run_lengths(mask)
+            else:
+                row["points"] = [{"x": x, "y": y} for x, y in mask.outline().tolist()]
+        return envelope("instance-segmentation", self.image, {"predictions": rows}, self.visualization)
+
+    def _run_lengths(self, mask: Mask) -> dict[str, Any]:
+        size = (self.image[1], self.image[0])
+        return {"size": list(size), "counts": compress(run_lengths(*mask.pixels(), size))}
+
+
+@dataclass(frozen=True)
+class ClassMap:
+    """A class for each pixel of the source.
+
+    Attributes:
+        image: width and height of the source in pixels.
+        class_ids: [height, width] indices into ``labels``.
+        confidences: [height, width] probability of that class, 0..255 for 0..1.
+    """
+
+    image: tuple[int, int]
+    class_ids: npt.NDArray[np.uint8]
+    confidences: npt.NDArray[np.uint8]
+    labels: tuple[str, ...]
+    visualization: bytes | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """``predictions``: two PNG files, the labels by class id, and the ids that occur."""
+        body = {
+            "segmentation_mask": _png(self.class_ids),
+            "confidence_mask": _png(self.confidences),
+            "class_map": {str(i): label for i, label in enumerate(self.labels)},
+            "present_class_ids": self.present,
+        }
+        return envelope("semantic-segmentation", self.image, {"predictions": body}, self.visualization)
+
+    @property
+    def present(self) -> list[int]:
+        """Class ids that occur, in order."""
+        counts = np.bincount(self.class_ids.reshape(-1), minlength=len(self.labels))
+        return [int(i) for i in np.flatnonzero(counts)]
+
+
+def _png(plane: npt.NDArray[np.uint8]) -> bytes:
+    _, data = cv2.imencode(".png", plane, [cv2.IMWRITE_PNG_COMPRESSION, PNG_LEVEL])
+    return bytes(data)
