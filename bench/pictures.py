@@ -1,0 +1,37 @@
+"""Pictures for requests: drawn scenes as JPEG, and the JSON bodies that carry them."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from models.training.scenes import scene
+
+QUALITY = 90
+
+
+def jpegs(count: int, width: int, height: int) -> list[bytes]:
+    """So many different scenes of that size."""
+    drawn = [scene(np.random.default_rng([6, i]), 640, 480, strength=0.5).image for i in range(count)]
+    return [jpeg(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)) for image in drawn]
+
+
+def jpeg(image: np.ndarray) -> bytes:
+    ok, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    assert ok
+    return bytes(data)
+
+
+def bodies(folder: Path, model: str, images: Sequence[bytes]) -> list[Path]:
+    """One file per request body, in the form that Roboflow's SDK sends."""
+    paths = [folder / f"{i}.json" for i in range(len(images))]
+    folder.mkdir(parents=True)
+    for path, image in zip(paths, images, strict=True):
+        reference = {"type": "base64", "value": b64encode(image).decode()}
+        path.write_text(json.dumps({"model_id": model, "image": reference}))
+    return paths

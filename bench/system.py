@@ -1,0 +1,94 @@
+"""The real system for a benchmark: redis-server, API and worker as processes of their own on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.redis_server import RedisServer, free_port
+
+START_S = 60
+
+
+@dataclass
+class System:
+    """Where the system answers, and its processes by name."""
+
+    url: str
+    redis_url: str
+    pids: dict[str, int] = field(default_factory=dict)
+
+    def cpu_seconds(self) -> dict[str, float]:
+        """CPU time that each part has used so far, its child processes included."""
+        return {name: cpu_seconds(pid) for name, pid in self.pids.items()}
+
+    def get(self, path: str) -> Any:
+        with urllib.request.urlopen(self.url + path, timeout=5) as answer:
+            return json.load(answer)
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process and those it started."""
+    process = psutil.Process(pid)
+    times = [part.cpu_times() for part in (process, *process.children(recursive=True))]
+    return float(sum(part.user + part.system for part in times))
+
+
+@contextmanager
+def system(models: Path, preload: Sequence[str], **variables: str) -> Iterator[System]:
+    """Start everything with the models of a folder, wait until a worker holds ``preload``, and end it afterwards.
+
+    ``variables`` are settings without their prefix: ``processes="2"`` sets VISIONFLEET_PROCESSES.
+    """
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        redis = RedisServer(Path(folder))
+        stack.callback(redis.stop)
+        redis.start()
+        port = free_port()
+        settings = {"redis_url": redis.url, "port": str(port), "model_dirs": str(models), **variables}
+        settings |= {"preload_models": ",".join(preload)}
+        environment = os.environ | {f"VISIONFLEET_{name.upper()}": value for name, value in settings.items()}
+        made = System(f"http://127.0.0.1:{port}", redis.url, {"redis": redis.pid})
+        for name, module in (("api", "api_service"), ("worker", "worker_service")):
+            log = Path(folder) / f"{name}.log"
+            made.pids[name] = stack.enter_context(process(module, log=log, environment=environment))
+        _until_held(made, set(preload))
+        yield made
+
+
+@contextmanager
+def process(*command: str, log: Path, environment: Mapping[str, str]) -> Iterator[int]:
+    """``python -m command`` for as long as the context lasts; its process id. Ended by SIGTERM, which drains."""
+    with log.open("wb") as output:
+        child = subprocess.Popen([sys.executable, "-m", *command], stdout=output, stderr=output, env=environment)
+    try:
+        yield child.pid
+        assert child.poll() is None, f"{command[0]} ended: {log.read_text()[-3000:]}"
+    finally:
+        child.terminate()
+        child.wait(timeout=40)
+
+
+def _until_held(made: System, wanted: set[str]) -> None:
+    deadline = time.monotonic() + START_S
+    while True:
+        try:
+            workers = made.get("/v1/fleet")["workers"]
+            if any(worker["state"] == "ready" and wanted <= {m["id"] for m in worker["held"]} for worker in workers):
+                return
+        except OSError:
+            pass
+        assert time.monotonic() < deadline, f"no worker holds {sorted(wanted)} after {START_S} s"
+        time.sleep(0.1)
