@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from bench.networks import classifier, detector
+from bench.networks import classifier, detector, noop
 from models.training.samples import blob, letterbox
 from models.training.scenes import scene
 
@@ -42,6 +42,12 @@ def write_all(out: Path) -> list[Written]:
     own = {"task": "classification", "family": "classification", "labels": classifier.LABELS, "activation": "none"}
     second = _write(out / "bench-classifier", model, own | {"input": _input(classifier.SIZE, "stretch")})
     return [*written, Written(second, graph.gflops, graph.parameters)]
+
+
+def write_noop(out: Path) -> Path:
+    """Write `bench-noop` under `out`."""
+    own = {"task": "classification", "family": "classification", "labels": noop.LABELS, "activation": "none"}
+    return _write(out / "bench-noop", noop.build(), own | {"input": _input(noop.SIZE, "stretch")})
 
 
 def _input(size: int, resize: str) -> dict[str, Any]:
