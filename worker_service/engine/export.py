@@ -99,7 +99,9 @@ def objectness_rows_score(signature: GraphSignature, output: TensorSpec, extras:
     anchors, columns = output.fixed(1), output.fixed(2)
     if "task" in signature.metadata or columns is None or columns < 6 + extras:
         return None
-    if anchors is not None and (anchors <= columns or (columns == 6 + extras and not is_grid(signature, anchors, 3))):
+    if anchors is not None and anchors <= columns:
+        return None
+    if columns == 6 + extras and is_grid(signature, anchors, 3) is False:
         return None
     if signature.labels:
         return 1.0 if columns == 5 + len(signature.labels) + extras else None

@@ -30,6 +30,7 @@ class Example:
     meta: dict[str, str] = field(default_factory=dict)
     fields: dict[str, Any] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
+    numbered: bool = False  # one list for the whole batch
 
 
 def centres() -> np.ndarray[Any, Any]:
@@ -105,11 +106,36 @@ def classification() -> Example:
     return Example({"output0": np.array([2.0, 1.0, 0.0], np.float32)}, ultralytics("classify"))
 
 
+def objectness(extra: np.ndarray[Any, Any] | None = None) -> np.ndarray[Any, Any]:
+    """YOLOv5's rows [252, 8 + k]: scores are the product of 0.95 and a class score."""
+    classes = np.diag([*(SCORES / np.float32(0.95)), 0])[:2]
+    sure = np.full((2, 1), 0.95)
+    rows = np.concatenate([centres(), sure, classes] + ([] if extra is None else [extra]), axis=1).astype(np.float32)
+    return np.concatenate([np.zeros((250, rows.shape[1]), np.float32), rows])
+
+
+def yolov5() -> Example:
+    return Example({"output0": objectness()}, {**NAMES, "stride": "32"})
+
+
+def yolov5_seg() -> Example:
+    planes = prototypes() * 20  # sure enough to be as certain after the sigmoid as before
+    return Example({"output0": objectness(coefficients()), "output1": planes}, {**NAMES, "stride": "32"})
+
+
+def yolov7_end2end() -> Example:
+    rows = np.concatenate([BOXES, [[0], [1]], SCORES[:, None]], axis=1).astype(np.float32)
+    return Example({"output": rows[::-1].copy()}, NAMES, numbered=True)
+
+
 EXAMPLES: dict[str, Callable[[], Example]] = {
     "classification": classification,
     "yolov8": yolov8,
     "yolov8-seg": yolov8_seg,
     "yolov8-pose": yolov8_pose,
+    "yolov5": yolov5,
+    "yolov5-seg": yolov5_seg,
+    "yolov7-end2end": yolov7_end2end,
     "yolov10": yolov10,
     "yolov10-seg": yolov10_seg,
     "yolov10-pose": yolov10_pose,
@@ -123,6 +149,9 @@ def graph(path: Path, family: str, *, half: bool = False, **options: Any) -> Pat
     if half:
         outputs = {k: v.astype(np.float16) if v.dtype == np.float32 else v for k, v in outputs.items()}
         options.setdefault("dtype", TensorProto.FLOAT16)
+    if example.numbered:
+        options.pop("open_axes", None)
+        return graphs.numbered(path, *outputs.values(), **{**example.options, **example.meta, **options})
     return graphs.answers(path, outputs, **{**example.options, **example.meta, **options})
 
 

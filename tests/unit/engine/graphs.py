@@ -100,6 +100,39 @@ def answers(
     return save(path, nodes, [images], infos, weights, **meta)
 
 
+def numbered(
+    path: Path, rows: Any, *, batch: Any = "batch", size: Any = SIZE, dtype: int = TensorProto.FLOAT, **meta: str
+) -> Path:
+    """Gives every image the same ``rows`` [m, 6] in one list [batch * m, 7], the image's number before each."""
+    m = len(rows)
+    kind = helper.np_dtype_to_tensor_dtype(rows.dtype)
+    nodes = [
+        helper.make_node("Shape", ["images"], ["count"], start=0, end=1),
+        helper.make_node("Squeeze", ["count"], ["n"]),
+        helper.make_node("Range", ["zero", "n", "one"], ["range"]),
+        helper.make_node("Cast", ["range"], ["numbers"], to=kind),
+        helper.make_node("Reshape", ["numbers", "column"], ["tall"]),
+        helper.make_node("Concat", ["count", "each"], ["number_dims"], axis=0),
+        helper.make_node("Expand", ["tall", "number_dims"], ["before"]),
+        helper.make_node("Concat", ["count", "shape"], ["row_dims"], axis=0),
+        helper.make_node("Expand", ["rows", "row_dims"], ["after"]),
+        helper.make_node("Concat", ["before", "after"], ["both"], axis=2),
+        helper.make_node("Reshape", ["both", "flat"], ["output"]),
+    ]
+    weights = {
+        "zero": np.array(0),
+        "one": np.array(1),
+        "column": np.array([-1, 1, 1]),
+        "each": np.array([m, 1]),
+        "shape": np.array(rows.shape),
+        "rows": rows,
+        "flat": np.array([-1, 7]),
+    }
+    images = helper.make_tensor_value_info("images", dtype, [batch, 3, size, size])
+    output = helper.make_tensor_value_info("output", kind, ["boxes", 7])
+    return save(path, nodes, [images], [output], weights, **meta)
+
+
 def package(folder: Path, **fields: Any) -> Path:
     """Write model.json beside weights.onnx; returns the folder."""
     manifest = {

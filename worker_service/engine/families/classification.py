@@ -94,8 +94,12 @@ class ClassificationFamily:
         image, output = signature.inputs[0], signature.outputs[0]
         if len(image.shape) != 4 or len(output.shape) != 2 or output.fixed(1) == 1:
             return None
+        if image.fixed(0) != output.fixed(0):  # not a row per picture
+            return None
         task = signature.metadata.get("task")
-        if task not in (None, "classify"):
+        if task not in (None, "classify") or (
+            signature.labels and output.fixed(1) not in (None, len(signature.labels))
+        ):
             return None
         return 1.0 if task else 0.5
 
