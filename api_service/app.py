@@ -9,7 +9,7 @@ from aiohttp import web
 from api_service import docs
 from api_service.assets import read_folder
 from api_service.backend import Backend, connect
-from api_service.context import BACKEND, DOCS, EGRESS, METRICS, PAGES, SETTINGS
+from api_service.context import BACKEND, DOCS, EGRESS, FOLLOWERS, METRICS, PAGES, SETTINGS
 from api_service.metrics import Metrics
 from api_service.middlewares import MIDDLEWARES
 from api_service.middlewares.observe import add_headers
@@ -23,6 +23,8 @@ def create_app(settings: ApiSettings, backend: Backend | None = None) -> web.App
     app = web.Application(middlewares=MIDDLEWARES, client_max_size=settings.max_body_bytes)
     app[SETTINGS] = settings
     app[METRICS] = Metrics()
+    app[FOLLOWERS] = set()
+    app.on_shutdown.append(dismiss)
     if backend is not None:
         app[BACKEND] = backend
     else:
@@ -41,6 +43,13 @@ async def connected(app: web.Application) -> AsyncIterator[None]:
     async with connect(app[SETTINGS]) as backend:
         app[BACKEND] = backend
         yield
+
+
+async def dismiss(app: web.Application) -> None:
+    """End the event streams, which else would hold up the end; clients take them up elsewhere."""
+    followers = app[FOLLOWERS]
+    for task in followers.copy():
+        task.cancel()
 
 
 async def fetching(app: web.Application) -> AsyncIterator[None]:

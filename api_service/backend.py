@@ -1,7 +1,7 @@
-"""What the API needs from the rest of the system: somebody who runs jobs and somebody who knows the fleet.
+"""What the API needs from the rest of the system: who runs jobs, who remembers them, and who knows the fleet.
 
-``shared.queue.dispatcher.Dispatcher`` and ``shared.fleet.FleetView`` are the real ones. Handlers know these protocols
-only, so that a test can put a queue in memory behind the whole application.
+``Dispatcher`` and ``Ledger`` in ``shared.queue`` and ``shared.fleet.FleetView`` are the real ones. Handlers know these
+protocols only, so that a test can put a queue in memory behind the whole application.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from typing import Protocol
 from api_service.settings import ApiSettings
 from shared.fleet.state import Fleet
 from shared.fleet.view import FleetView
-from shared.jobs import Job, JobRecord, JobResult
+from shared.jobs import Job, JobEvent, JobRecord, JobResult, Terms
 from shared.queue.dispatcher import Dispatcher
+from shared.queue.ledger import Filter, Ledger
 
 
 class JobQueue(Protocol):
@@ -25,8 +26,15 @@ class JobQueue(Protocol):
         """Run jobs now and wait for the results, in the order of the jobs."""
         ...
 
-    async def submit(self, job: Job) -> JobRecord:
-        """Accept a job for later."""
+    async def submit(self, job: Job, terms: Terms | None = None) -> JobRecord:
+        """Accept a job for later, or give the one that its idempotency key stands for.
+
+        Raises IdempotencyMismatch, IdempotencyConflict.
+        """
+        ...
+
+    async def find(self, terms: Terms) -> JobRecord | None:
+        """The job that the idempotency key stands for. Raises as ``submit``."""
         ...
 
     async def get(self, job_id: str) -> JobRecord:
@@ -37,8 +45,32 @@ class JobQueue(Protocol):
         """The job when it has ended, or as it is after ``seconds``. Raises JobNotFound."""
         ...
 
+    def follow(self, job_id: str, after: str, quiet_s: float) -> AsyncIterator[JobEvent | None]:
+        """The job's events after that id, as they come; None after each ``quiet_s`` without any. Raises JobNotFound."""
+        ...
+
     async def ping(self) -> bool:
         """Whether the queue answers."""
+        ...
+
+
+class JobLedger(Protocol):
+    """What can be done to asynchronous jobs after they were accepted. Raises QueueUnavailable."""
+
+    async def jobs(self, wanted: Filter, limit: int, cursor: str = "") -> tuple[list[JobRecord], str]:
+        """Up to ``limit`` jobs, newest first, and the cursor of the next page ("" at the end)."""
+        ...
+
+    async def cancel(self, job_id: str) -> None:
+        """Cancel a job. Raises JobNotFound, JobFinished."""
+        ...
+
+    async def erase(self, job_id: str) -> None:
+        """Remove every trace of a job. Raises JobNotFound."""
+        ...
+
+    async def again(self, job_id: str) -> tuple[Job, Terms]:
+        """A new job like one that ended. Raises JobNotFound, NotFinished, InputGone."""
         ...
 
 
@@ -64,10 +96,11 @@ class FleetSource(Protocol):
 
 @dataclass(frozen=True)
 class Backend:
-    """Both of them."""
+    """All of them."""
 
     jobs: JobQueue
     fleet: FleetSource
+    ledger: JobLedger
 
 
 @asynccontextmanager
@@ -75,9 +108,11 @@ async def connect(settings: ApiSettings) -> AsyncIterator[Backend]:
     """The real backend, over Redis, for as long as the application runs."""
     dispatcher = Dispatcher(settings, settings)
     fleet = FleetView(settings, settings)
+    ledger = Ledger(settings)
     await dispatcher.start()
     try:
-        yield Backend(dispatcher, fleet)
+        yield Backend(dispatcher, fleet, ledger)
     finally:
+        await ledger.close()
         await dispatcher.close()
         await fleet.close()

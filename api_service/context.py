@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 from aiohttp import web
 
@@ -17,6 +19,8 @@ SETTINGS = web.AppKey("SETTINGS", ApiSettings)
 BACKEND = web.AppKey("BACKEND", Backend)
 EGRESS = web.AppKey("EGRESS", Egress)
 METRICS = web.AppKey("METRICS", Metrics)
+FOLLOWERS: web.AppKey[set[asyncio.Task[Any]]] = web.AppKey("FOLLOWERS")
+"""Tasks that write events to a client until the job ends; they are ended when the server stops."""
 PAGES: web.AppKey[dict[str, Asset]] = web.AppKey("PAGES")
 """Files of the playground by path."""
 DOCS: web.AppKey[dict[str, Asset]] = web.AppKey("DOCS")

@@ -22,7 +22,10 @@ STATUS: dict[type[errors.VisionfleetError], int] = {
     errors.NotFound: 404,
     errors.Unavailable: 503,
     errors.DeadlineExceeded: 504,
+    errors.JobExpired: 410,
     errors.JobCanceled: 409,
+    errors.Conflict: 409,
+    errors.IdempotencyMismatch: 422,
 }
 RETRY_AFTER_S = {429: "1", 503: "1"}
 

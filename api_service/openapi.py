@@ -19,6 +19,7 @@ REF = "#/components/schemas/"
 PARAMETER = re.compile(r"\{(\w+)(?::[^}]*)?\}")
 # Kept as they are; every other code documented by a route is an error.
 ANSWERS = frozenset({200, 202})
+BARE = frozenset({204, 304})
 
 
 def document(routes: Iterable[Route]) -> dict[str, Any]:
@@ -46,11 +47,11 @@ def operation(route: Route) -> dict[str, Any]:
         "operationId": operation_id(route),
         "tags": [route.tag],
         "summary": route.summary,
-        "parameters": [*path_parameters(route), *query_parameters(route)],
+        "parameters": [*path_parameters(route), *query_parameters(route), *header_parameters(route)],
         "responses": responses(route),
     }
     if route.body is not None:
-        content = {"application/json": {"schema": ref(route.body)}}
+        content = {media: {"schema": ref(route.body)} for media in ("application/json", *route.also_as)}
         described["requestBody"] = {"required": True, "content": content}
     return described
 
@@ -86,11 +87,22 @@ def query_parameters(route: Route) -> list[dict[str, Any]]:
     ]
 
 
+def header_parameters(route: Route) -> list[dict[str, Any]]:
+    """Those that the route documents."""
+    return [
+        {"name": name, "in": "header", "required": False, "description": meaning, "schema": {"type": "string"}}
+        for name, meaning in route.headers.items()
+    ]
+
+
 def responses(route: Route) -> dict[str, Any]:
     """The answer and the errors."""
     found: dict[str, Any] = {"200": {"description": "OK", **content_of(route)}}
     modern = route.path.startswith("/v1/")
     for status in sorted({*route.status, *(() if route.body is route.query is None else (400, 422)), 503}):
+        if status in BARE:
+            found[str(status)] = {"description": HTTPStatus(status).phrase}
+            continue
         if status in ANSWERS:
             found[str(status)] = {"description": HTTPStatus(status).phrase, **content_of(route)}
             continue
@@ -102,6 +114,8 @@ def responses(route: Route) -> dict[str, Any]:
 
 def content_of(route: Route) -> dict[str, Any]:
     """The JSON of the answer, when the route documents it."""
+    if route.media:
+        return {"content": {route.media: {"schema": {"type": "string"}}}}
     if route.answer is None:
         return {}
     schema: dict[str, Any] = ref(route.answer)

@@ -1,4 +1,4 @@
-"""Writing JSON answers."""
+"""Writing JSON and msgpack answers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import orjson
 import pybase64
 from aiohttp import web
 
+from shared.codec import pack
 from shared.errors import VisionfleetError
 
 HTML_HEADERS = {
@@ -27,6 +28,11 @@ def dumps(value: Any) -> bytes:
 def json(value: Any, status: int = 200) -> web.Response:
     """A JSON answer."""
     return web.Response(body=dumps(value), status=status, content_type="application/json")
+
+
+def msgpack(value: Any, status: int = 200) -> web.Response:
+    """A msgpack answer; bytes stay bytes."""
+    return web.Response(body=pack(value), status=status, content_type="application/msgpack")
 
 
 def _default(value: Any) -> Any:

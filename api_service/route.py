@@ -7,8 +7,8 @@ Files are found by scan, in alphabetical order; two routes with one method and p
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from types import ModuleType
 
 from aiohttp import web
@@ -35,6 +35,9 @@ class Route:
         query: schema of the query, when there is one.
         answer: schema of the 200 answer, when it is JSON.
         listed: the answer is a list when the body's image is one.
+        also_as: media types beside JSON that the body may have.
+        headers: request headers worth documenting, with their meaning.
+        media: media type of the 200 answer when it is not JSON.
         status: codes of errors worth documenting beside 400, 422 and 503.
         last: registered after all others.
         enabled: whether these settings have the route.
@@ -49,6 +52,9 @@ class Route:
     query: type[BaseModel] | None = None
     answer: type[BaseModel] | None = None
     listed: bool = False
+    also_as: tuple[str, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    media: str = ""
     status: tuple[int, ...] = ()
     last: bool = False
     enabled: Callable[[ApiSettings], bool] = lambda _: True

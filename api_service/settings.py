@@ -30,6 +30,13 @@ class ApiSettings(RedisSettings, QueueSettings, LogSettings):
     body_timeout_s: float = Field(default=60, gt=0, description="Seconds a client gets to send its body.")
     load_timeout_s: float = Field(default=120, gt=0, description="Seconds that /model/add waits for a model to load.")
     max_wait_s: float = Field(default=60, ge=0, description="Longest `Prefer: wait=` and `?wait=`, in seconds.")
+    max_metadata_bytes: int = Field(default=16_384, ge=0, description="Largest `metadata` of a job, in bytes of JSON.")
+    max_event_streams: int = Field(
+        default=1_000, ge=0, description="Clients that one API process lets follow jobs' events at the same time."
+    )
+    event_heartbeat_s: float = Field(
+        default=15, gt=0, description="Seconds without an event before a follower of a job gets a heartbeat."
+    )
 
     url_input: bool = Field(default=True, description="Fetch images given as URLs.")
     url_allow_http: bool = Field(default=False, description="Also fetch image URLs over plain http.")

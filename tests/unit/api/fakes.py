@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from shared.errors import InvalidImage, JobNotFound, QueueUnavailable, VisionfleetError
+from shared.errors import (
+    IdempotencyConflict,
+    IdempotencyMismatch,
+    InputGone,
+    InvalidImage,
+    InvalidRequest,
+    JobCanceled,
+    JobFinished,
+    JobNotFound,
+    NotFinished,
+    QueueUnavailable,
+    VisionfleetError,
+)
 from shared.fleet.state import Fleet, ModelInfo, QueueInfo, WorkerInfo
-from shared.jobs import Job, JobRecord, JobResult
+from shared.jobs import Job, JobEvent, JobRecord, JobResult, Terms, new_id
+from shared.queue.ledger import Filter
 
 DETECTION = {
     "x": 50.0,
@@ -21,6 +34,7 @@ DETECTION = {
     "class_id": 0,
     "detection_id": "5a0c1f9e-8f4b-4f0e-9d3e-2f5a3c3f7f10",
 }
+CREATED_MS = 1_700_000_000_000
 TIMINGS = {"queue_ms": 0.4, "decode_ms": 1.0, "preprocess_ms": 0.5, "infer_ms": 3.0, "post_ms": 0.2, "total_ms": 5.1}
 
 
@@ -48,33 +62,93 @@ class MemoryQueue:
         self.down = False
         self.held = False
         self.load_error: VisionfleetError | None = None
-        self._ended = asyncio.Event()
+        self.kept: dict[str, tuple[Job, Terms]] = {}
+        self.keys: dict[str, tuple[str, str]] = {}
+        self.stories: dict[str, list[JobEvent]] = {}
+        self._happened = asyncio.Event()
 
     async def call(self, jobs: Sequence[Job]) -> list[JobResult]:
         self._check()
         self.seen.extend(jobs)
         return [self._run(job) for job in jobs]
 
-    async def submit(self, job: Job) -> JobRecord:
+    async def submit(self, job: Job, terms: Terms | None = None) -> JobRecord:
         self._check()
+        terms = terms or Terms()
+        known = await self.find(terms) if terms.idempotency_key else None
+        if known is not None:
+            return replace(known)
         self.seen.append(job)
         record = JobRecord(
-            job.id, "queued", job.model, job.hardware, job.lane, 1_700_000_000_000, metadata=job.metadata
+            *(job.id, "queued", job.model, job.hardware, job.lane, CREATED_MS),
+            metadata=job.metadata,
+            expires_ms=CREATED_MS + job.timeout_ms,
+            position=1 + sum(record.state == "queued" for record in self.records.values()),
+            images=len(job.inputs),
+            webhook=terms.webhook,
+            trace=job.trace,
         )
         self.records[job.id] = record
-        accepted = replace(record)
+        self.kept[job.id] = (job, terms)
+        self.keys[terms.idempotency_key] = (terms.fingerprint, job.id)
+        self.tell(job.id, "queued", position=record.position)
+        accepted = replace(record, position=None)
         if not self.held:
             self.finish(job)
         return accepted
 
+    async def find(self, terms: Terms) -> JobRecord | None:
+        self._check()
+        if terms.idempotency_key not in self.keys:
+            return None
+        fingerprint, job_id = self.keys[terms.idempotency_key]
+        if fingerprint != terms.fingerprint:
+            raise IdempotencyMismatch("Another request.")
+        if job_id not in self.records:
+            raise IdempotencyConflict("The job is gone.")
+        return self.records[job_id]
+
+    def begin(self, job: Job) -> None:
+        """Let a worker take a held job."""
+        record = self.records[job.id]
+        record.state, record.position, record.started_ms = "running", None, CREATED_MS + 100
+        record.attempt, record.worker = 1, "w1"
+        self.tell(job.id, "started", attempt=1, worker="w1")
+
     def finish(self, job: Job) -> None:
         """End a held job."""
-        record = self.records[job.id]
-        record.result = self._run(job)
-        record.state = record.result.state
-        record.started_ms, record.finished_ms = 1_700_000_000_100, 1_700_000_000_200
-        record.attempt, record.worker = 1, "w1"
-        self._ended.set()
+        self.begin(job)
+        result = self._run(job)
+        self.records[job.id].images_done = len(job.inputs)
+        self.end(job.id, result)
+
+    def end(self, job_id: str, result: JobResult) -> None:
+        """Write a terminal state."""
+        record = self.records[job_id]
+        record.result, record.state, record.position = result, result.state, None
+        record.finished_ms = CREATED_MS + 200
+        self.tell(job_id, "finished", state=result.state)
+
+    def tell(self, job_id: str, event: str, **data: Any) -> None:
+        """Add to the job's story."""
+        story = self.stories.setdefault(job_id, [])
+        story.append(JobEvent(f"{CREATED_MS}-{len(story)}", event, data))
+        self._happened.set()
+
+    async def follow(self, job_id: str, after: str, quiet_s: float) -> AsyncIterator[JobEvent | None]:
+        await self.get(job_id)
+        shown = sum(event.id <= after for event in self.stories[job_id])
+        while job_id in self.records:
+            self._happened.clear()
+            for event in self.stories[job_id][shown:]:
+                shown += 1
+                yield event
+            if self.records[job_id].done:
+                return
+            try:
+                await asyncio.wait_for(self._happened.wait(), quiet_s)
+            except asyncio.TimeoutError:
+                yield None
 
     async def get(self, job_id: str) -> JobRecord:
         self._check()
@@ -83,11 +157,11 @@ class MemoryQueue:
         return self.records[job_id]
 
     async def wait(self, job_id: str, seconds: float) -> JobRecord:
-        record = await self.get(job_id)
-        if not record.done:
-            self._ended.clear()
+        deadline = asyncio.get_running_loop().time() + seconds
+        while not (record := await self.get(job_id)).done:
+            self._happened.clear()
             try:
-                await asyncio.wait_for(self._ended.wait(), seconds)
+                await asyncio.wait_for(self._happened.wait(), deadline - asyncio.get_running_loop().time())
             except asyncio.TimeoutError:
                 return record
         return record
@@ -121,12 +195,49 @@ class MemoryQueue:
         )
 
 
+class MemoryLedger:
+    """The jobs of a MemoryQueue, as the real ledger sees them."""
+
+    def __init__(self, queue: MemoryQueue) -> None:
+        self._queue = queue
+
+    async def jobs(self, wanted: Filter, limit: int, cursor: str = "") -> tuple[list[JobRecord], str]:
+        if cursor and not cursor.isdigit():
+            raise InvalidRequest("No cursor of ours.")
+        found = [replace(record, result=None) for record in reversed(self._queue.records.values())]
+        found = [record for record in found if wanted.passes(record) and record.created_ms >= wanted.since_ms]
+        start = int(cursor or 0)
+        return found[start : start + limit], str(start + limit) if len(found) > start + limit else ""
+
+    async def cancel(self, job_id: str) -> None:
+        record = await self._queue.get(job_id)
+        if record.state == "canceled":
+            return
+        if record.done:
+            raise JobFinished("It has ended.")
+        self._queue.end(job_id, JobResult.failed(job_id, JobCanceled("The job was canceled.")))
+
+    async def erase(self, job_id: str) -> None:
+        await self._queue.get(job_id)
+        del self._queue.records[job_id], self._queue.kept[job_id], self._queue.stories[job_id]
+        self._queue.keys = {key: value for key, value in self._queue.keys.items() if value[1] != job_id}
+
+    async def again(self, job_id: str) -> tuple[Job, Terms]:
+        record = await self._queue.get(job_id)
+        if not record.done:
+            raise NotFinished("It has not ended.")
+        job, terms = self._queue.kept[job_id]
+        if not terms.input_ttl_ms:
+            raise InputGone("Its images were not kept.")
+        return replace(job, id=new_id()), Terms(webhook=terms.webhook, input_ttl_ms=terms.input_ttl_ms)
+
+
 class MemoryFleet:
     """One ready CPU worker with a detector and a classifier."""
 
     def __init__(self) -> None:
         self.down = False
-        worker = WorkerInfo("w1", "cpu", "host", 1, "0.1.0", 1_700_000_000_000, state="ready")
+        worker = WorkerInfo("w1", "cpu", "host", 1, "0.1.0", CREATED_MS, state="ready")
         worker.held = [{"id": "shapes-detector", "digest": "d1", "bytes": 1000, "pinned": False}]
         self.fleet = Fleet(
             workers=[worker],

@@ -36,12 +36,23 @@ async def test_accepted_then_fetched(client: TestClient, jpeg: dict, queue: Memo
     assert done["timings"]["infer_ms"] == 3.0
 
 
-@pytest.mark.parametrize("header", ["wait=5", "respond-async, wait=5", 'wait="5"', "respond-async;wait=5"])
-async def test_prefer_wait_answers_the_finished_job(client: TestClient, jpeg: dict, header: str) -> None:
+@pytest.mark.parametrize(
+    ("header", "status", "applied"),
+    [
+        ("wait=5", 200, "wait=1"),
+        ("respond-async, wait=5", 200, "respond-async, wait=1"),
+        ('WAIT="5"', 200, "wait=1"),
+        ("respond-async;wait=1;wait=0", 200, "respond-async, wait=1"),
+        ("respond-async", 202, "respond-async"),
+        ("handling=lenient", 202, None),
+        ("wait=-1", 202, None),
+    ],
+)
+async def test_preferences(client: TestClient, jpeg: dict, header: str, status: int, applied: str | None) -> None:
     answer = await client.post("/v1/jobs", json={"model": "shapes-detector", "image": jpeg}, headers={"Prefer": header})
-    assert answer.status == 200
-    assert (await answer.json())["state"] == "succeeded"
-    assert answer.headers["Preference-Applied"] == "respond-async, wait=1"
+    assert (answer.status, answer.headers.get("Preference-Applied")) == (status, applied)
+    assert answer.headers["Vary"] == "Prefer"
+    assert (await answer.json())["state"] == ("succeeded" if status == 200 else "queued")
 
 
 async def test_wait_is_capped_and_may_end_without_result(client: TestClient, jpeg: dict, queue: MemoryQueue) -> None:

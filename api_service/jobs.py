@@ -1,0 +1,102 @@
+"""Asynchronous jobs as the API tells them, and the answers around them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from hashlib import sha1
+from typing import Any
+
+from aiohttp import web
+
+from api_service import reply
+from api_service.submission import MSGPACK_TYPES
+from shared.jobs import JobRecord, JobResult
+
+POLL_AGAIN_S = "1"
+MSGPACK = "application/msgpack"
+
+
+def summary(record: JobRecord) -> dict[str, Any]:
+    """The record without what came out."""
+    return {
+        "id": record.id,
+        "state": record.state,
+        "created": iso(record.created_ms),
+        "started": iso(record.started_ms),
+        "finished": iso(record.finished_ms),
+        "expires": iso(record.expires_ms),
+        "position": record.position,
+        "progress": {"done": record.images_done, "images": record.images},
+        "attempt": record.attempt,
+        "worker": record.worker or None,
+        "hardware": record.hardware,
+        "lane": record.lane,
+        "model": {"id": record.model, "digest": None},
+        "metadata": record.metadata,
+    }
+
+
+def show(record: JobRecord) -> dict[str, Any]:
+    """The whole record."""
+    result = record.result or JobResult(record.id, record.state)
+    return {
+        **summary(record),
+        "hardware": result.hardware or record.hardware,
+        "model": {"id": record.model, "digest": result.model.get("digest")},
+        "timings": result.timings,
+        "batch": result.batch or None,
+        "outputs": result.outputs,
+        "error": result.error,
+        "webhook": record.webhook,
+        "trace": record.trace,
+    }
+
+
+def outcome(record: JobRecord) -> dict[str, Any]:
+    """What came out, and nothing else."""
+    full = show(record)
+    return {name: full[name] for name in ("id", "state", "model", "timings", "batch", "outputs")}
+
+
+def accepted(record: JobRecord, applied: str) -> web.Response:
+    """200 for a job that is over, else 202 with where and when to look again."""
+    response = reply.json(show(record), status=200 if record.done else 202)
+    response.headers["Location"] = f"/v1/jobs/{record.id}"
+    if not record.done:
+        response.headers["Retry-After"] = POLL_AGAIN_S
+    if applied:
+        response.headers["Preference-Applied"] = applied
+    response.headers["Vary"] = "Prefer"
+    return response
+
+
+def tagged(request: web.Request, response: web.Response) -> web.Response:
+    """The answer with an entity tag, or 304 when the client has that one already."""
+    body = response.body if isinstance(response.body, bytes) else b""
+    etag = f'"{sha1(body, usedforsecurity=False).hexdigest()}"'
+    known = {tag.strip().removeprefix("W/") for tag in request.headers.get("If-None-Match", "").split(",")}
+    if etag in known or "*" in known:
+        response = web.Response(status=304, headers=_kept(response.headers))
+    response.headers["ETag"] = etag
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response
+
+
+def negotiated(request: web.Request, value: Mapping[str, Any], status: int = 200) -> web.Response:
+    """msgpack, with pictures as byte strings, when the client's Accept names it; else JSON."""
+    wanted = {part.split(";")[0].strip().lower() for part in request.headers.get("Accept", "").split(",")}
+    response = reply.msgpack(value, status) if wanted & MSGPACK_TYPES else reply.json(value, status)
+    response.headers["Vary"] = "Accept"
+    return response
+
+
+def iso(milliseconds: int | None) -> str | None:
+    """ISO 8601 in UTC of a time in ms since the epoch."""
+    if milliseconds is None:
+        return None
+    return datetime.fromtimestamp(milliseconds / 1000, timezone.utc).isoformat(timespec="milliseconds")
+
+
+def _kept(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: headers[name] for name in ("Retry-After", "Vary") if name in headers}

@@ -1,0 +1,58 @@
+"""``GET /v1/jobs/{id}/events``: a job's story as server-sent events, which can be taken up where it was left."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+from aiohttp import web
+
+from api_service import reply
+from api_service.context import BACKEND, FOLLOWERS, SETTINGS
+from api_service.route import Route
+from api_service.routes.job import id_of
+from shared.errors import InvalidRequest, Unavailable
+from shared.jobs import JobEvent
+
+EVENT_ID = re.compile(r"\d{1,20}-\d{1,20}")
+HEARTBEAT = b": still here\n\n"
+
+
+async def events(request: web.Request) -> web.StreamResponse:
+    """Events after ``Last-Event-ID`` as they come, up to the last; a comment when it has been quiet for a while."""
+    after = request.headers.get("Last-Event-ID", "") or "0-0"
+    if not EVENT_ID.fullmatch(after):
+        raise InvalidRequest("Last-Event-ID is the id of an event of this job.")
+    settings, queue, followers = request.app[SETTINGS], request.app[BACKEND].jobs, request.app[FOLLOWERS]
+    await queue.get(id_of(request))
+    if len(followers) >= settings.max_event_streams:
+        raise Unavailable("Too many clients follow events on this server (VISIONFLEET_MAX_EVENT_STREAMS).")
+    response = web.StreamResponse(headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
+    response.content_type = "text/event-stream"
+    await response.prepare(request)
+    if request.method == "HEAD":
+        return response
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - a handler runs in a task
+    followers.add(task)
+    try:
+        async for event in queue.follow(id_of(request), after, settings.event_heartbeat_s):
+            await response.write(HEARTBEAT if event is None else written(event))
+    finally:
+        followers.discard(task)
+    return response
+
+
+def written(event: JobEvent) -> bytes:
+    """The event as the client's EventSource reads it."""
+    return b"id: %b\nevent: %b\ndata: %b\n\n" % (event.id.encode(), event.name.encode(), reply.dumps(event.data))
+
+
+ROUTES = [
+    Route(
+        *("GET", "/v1/jobs/{id}/events", events, "Jobs", "A job's events as they happen (text/event-stream)."),
+        headers={"Last-Event-ID": "Leave out the events up to this one."},
+        media="text/event-stream",
+        status=(404,),
+    ),
+]
