@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from hashlib import sha1
@@ -11,10 +12,11 @@ from aiohttp import web
 
 from api_service import reply
 from api_service.submission import MSGPACK_TYPES
+from shared.errors import JobNotFound
 from shared.jobs import JobRecord, JobResult
 
 POLL_AGAIN_S = "1"
-MSGPACK = "application/msgpack"
+JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def summary(record: JobRecord) -> dict[str, Any]:
@@ -89,6 +91,14 @@ def negotiated(request: web.Request, value: Mapping[str, Any], status: int = 200
     response = reply.msgpack(value, status) if wanted & MSGPACK_TYPES else reply.json(value, status)
     response.headers["Vary"] = "Accept"
     return response
+
+
+def id_of(request: web.Request) -> str:
+    """The id in the path. Raises JobNotFound for what cannot be one."""
+    job_id = request.match_info["id"]
+    if not JOB_ID.fullmatch(job_id):
+        raise JobNotFound("There is no job with this id.")
+    return job_id
 
 
 def iso(milliseconds: int | None) -> str | None:

@@ -7,10 +7,9 @@ import re
 
 from aiohttp import web
 
-from api_service import reply
+from api_service import jobs, reply
 from api_service.context import BACKEND, FOLLOWERS, SETTINGS
 from api_service.route import Route
-from api_service.routes.job import id_of
 from shared.errors import InvalidRequest, Unavailable
 from shared.jobs import JobEvent
 
@@ -24,7 +23,7 @@ async def events(request: web.Request) -> web.StreamResponse:
     if not EVENT_ID.fullmatch(after):
         raise InvalidRequest("Last-Event-ID is the id of an event of this job.")
     settings, queue, followers = request.app[SETTINGS], request.app[BACKEND].jobs, request.app[FOLLOWERS]
-    await queue.get(id_of(request))
+    await queue.get(jobs.id_of(request))
     if len(followers) >= settings.max_event_streams:
         raise Unavailable("Too many clients follow events on this server (VISIONFLEET_MAX_EVENT_STREAMS).")
     response = web.StreamResponse(headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
@@ -36,7 +35,7 @@ async def events(request: web.Request) -> web.StreamResponse:
     assert task is not None  # noqa: S101 - a handler runs in a task
     followers.add(task)
     try:
-        async for event in queue.follow(id_of(request), after, settings.event_heartbeat_s):
+        async for event in queue.follow(jobs.id_of(request), after, settings.event_heartbeat_s):
             await response.write(HEARTBEAT if event is None else written(event))
     finally:
         followers.discard(task)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
 from aiohttp import web
 
 from api_service import body, jobs, reply, trace
 from api_service.context import BACKEND, SETTINGS
 from api_service.route import Route
 from api_service.schemas.jobs import JobAnswer, JobResultAnswer, WaitQuery
-from shared.errors import JobExpired, JobNotFound, from_dict
+from shared.errors import JobExpired, from_dict
 from shared.jobs import JobRecord
-
-JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 async def get(request: web.Request) -> web.Response:
@@ -41,20 +37,20 @@ async def result(request: web.Request) -> web.Response:
 
 async def cancel(request: web.Request) -> web.Response:
     """A job that waits never runs; the result of one that runs does not count."""
-    await request.app[BACKEND].ledger.cancel(id_of(request))
-    return reply.json(jobs.show(await request.app[BACKEND].jobs.get(id_of(request))))
+    await request.app[BACKEND].ledger.cancel(jobs.id_of(request))
+    return reply.json(jobs.show(await request.app[BACKEND].jobs.get(jobs.id_of(request))))
 
 
 async def retry(request: web.Request) -> web.Response:
     """A new job with the images of one that has ended."""
-    job, terms = await request.app[BACKEND].ledger.again(id_of(request))
+    job, terms = await request.app[BACKEND].ledger.again(jobs.id_of(request))
     job.trace = trace.of(request)
     return jobs.accepted(await request.app[BACKEND].jobs.submit(job, terms), "")
 
 
 async def erase(request: web.Request) -> web.Response:
     """Nothing of the job is left: images, result, record."""
-    await request.app[BACKEND].ledger.erase(id_of(request))
+    await request.app[BACKEND].ledger.erase(jobs.id_of(request))
     return web.Response(status=204)
 
 
@@ -62,15 +58,7 @@ async def look(request: web.Request) -> JobRecord:
     """The record, after ``?wait=``. Raises JobNotFound."""
     seconds = min(body.query(request, WaitQuery).wait, request.app[SETTINGS].max_wait_s)
     queue = request.app[BACKEND].jobs
-    return await (queue.wait(id_of(request), seconds) if seconds > 0 else queue.get(id_of(request)))
-
-
-def id_of(request: web.Request) -> str:
-    """The id in the path. Raises JobNotFound for what cannot be one."""
-    job_id = request.match_info["id"]
-    if not JOB_ID.fullmatch(job_id):
-        raise JobNotFound("There is no job with this id.")
-    return job_id
+    return await (queue.wait(jobs.id_of(request), seconds) if seconds > 0 else queue.get(jobs.id_of(request)))
 
 
 TAG = "Jobs"

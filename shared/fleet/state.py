@@ -14,7 +14,8 @@ S = TypeVar("S", "WorkerInfo", "ModelInfo")
 
 @dataclass
 class WorkerInfo:
-    """One worker's heartbeat. Times are ms since the epoch by Redis's clock, sizes bytes, ``rate`` images per second.
+    """One worker's heartbeat. Times are ms since the epoch by Redis's clock, sizes bytes, ``rate`` images per second,
+    ``rates`` jobs per second by model, both over the last ten seconds.
 
     ``held`` lists the models in its cache: {id, digest, bytes, pinned}. ``counters`` only grow: per model, images,
     failures, batches and the ms spent in each phase.
@@ -37,6 +38,7 @@ class WorkerInfo:
     jobs: int = 0
     failures: int = 0
     rate: float = 0.0
+    rates: dict[str, float] = field(default_factory=dict)
     rss_bytes: int = 0
     counters: dict[str, dict[str, float]] = field(default_factory=dict)
 
@@ -67,7 +69,10 @@ class ModelInfo:
 
 @dataclass
 class QueueInfo:
-    """One job stream: jobs waiting and running, bytes held, age in ms of the oldest that waits."""
+    """One job stream: jobs waiting and running, bytes held, age in ms of the oldest that waits.
+
+    ``rate`` is the jobs per second of this model that the workers which take from the queue finish, over all lanes.
+    """
 
     hardware: str
     lane: str
@@ -76,6 +81,14 @@ class QueueInfo:
     running: int
     bytes: int
     oldest_ms: int
+    rate: float = 0.0
+
+    @property
+    def backlog_s(self) -> float | None:
+        """Seconds of work that wait at the present rate; None when nothing was finished lately and something waits."""
+        if not self.waiting:
+            return 0.0
+        return self.waiting / self.rate if self.rate > 0 else None
 
 
 @dataclass

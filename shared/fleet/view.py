@@ -86,7 +86,11 @@ class FleetView:
         ids, streams, active, *catalogs = await pipe.execute()
         workers = await self._workers(ids)
         models = _merge(catalogs, workers)
-        return Fleet(workers, models, await self._queues(streams), {name.decode() for name in active} & set(models))
+        queues = await self._queues(streams)
+        for queue in queues:
+            takers = [worker for worker in workers if queue.hardware in (keys.ANY_HARDWARE, worker.hardware)]
+            queue.rate = sum(worker.rates.get(queue.model, 0.0) for worker in takers)
+        return Fleet(workers, models, queues, {name.decode() for name in active} & set(models))
 
     async def _workers(self, ids: Iterable[bytes]) -> list[WorkerInfo]:
         names = [keys.worker(worker.decode()) for worker in ids]

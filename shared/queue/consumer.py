@@ -19,7 +19,10 @@ POISONED = JobPoisoned("Every worker that took this job was lost; it is among th
 
 @dataclass(eq=False)
 class Taken:
-    """One delivery of one job: what it takes to run it, renew its lease and end it. ``done`` counts finished images."""
+    """One delivery of one job: what it takes to run it, renew its lease and end it.
+
+    ``done`` counts finished images, ``told`` those that the record knows of.
+    """
 
     stream: str
     entry: str
@@ -29,6 +32,7 @@ class Taken:
     job: Job
     lost: bool = False
     done: int = 0
+    told: int = 0
 
     @property
     def recorded(self) -> bool:
@@ -96,16 +100,19 @@ class QueueConsumer:
         for position in self._run(scripts.RENEW([t.stream for t in held], keys.GROUP, self.name, *entries)):
             held[position - 1].lost = True
 
-    def progress(self, running: Sequence[Taken]) -> int:
-        """Write down how many images of these asynchronous jobs are done. Returns how many jobs were still ours."""
-        calls = [
-            scripts.PROGRESS(
-                [taken.stream, keys.job(taken.job.id)],
-                *(keys.GROUP, self.name, taken.entry, taken.attempt, taken.job.id, taken.done, len(taken.job.inputs)),
-            )
-            for taken in running
-        ]
-        return sum(answer for answer in run(self._client, calls) if not isinstance(answer, RedisError))
+    def progress(self, held: Sequence[Taken]) -> int:
+        """Write down how far the asynchronous jobs of several images are; those that are not ours any more are lost.
+
+        Returns how many were written down: a job that has not moved since is left out.
+        """
+        moved = [taken for taken in held if taken.recorded and taken.done > taken.told and len(taken.job.inputs) > 1]
+        if not moved:
+            return 0
+        answers = run(self._client, [self._progress(taken) for taken in moved])
+        for taken, answer in zip(moved, answers, strict=True):
+            if not isinstance(answer, RedisError):
+                taken.told, taken.lost = taken.done, taken.lost or not answer
+        return sum(answer for answer in answers if not isinstance(answer, RedisError))
 
     def finish(self, ended: Sequence[tuple[Taken, JobResult]]) -> int:
         """Write the results in one round trip. Returns how many count; the others had been lost."""
@@ -151,6 +158,12 @@ class QueueConsumer:
         if isinstance(answer, RedisError):
             raise answer
         return answer
+
+    def _progress(self, taken: Taken) -> Call:
+        return scripts.PROGRESS(
+            [taken.stream, keys.job(taken.job.id)],
+            *(keys.GROUP, self.name, taken.entry, taken.attempt, taken.job.id, taken.done, len(taken.job.inputs)),
+        )
 
     def _finish(self, taken: Taken, result: JobResult) -> Call:
         fields = taken.fields

@@ -217,7 +217,8 @@ async def test_the_story_of_a_job(dispatcher: Dispatcher, worker: QueueConsumer)
     await asyncio.sleep(0.3)
     taken = worker.take([STREAM], 2)
     taken[1].done = 2
-    assert worker.progress([taken[1]]) == 1
+    assert worker.progress(taken) == 1
+    assert worker.progress(taken) == 0, "nothing has moved"
     running = await dispatcher.get(record.id)
     assert (running.images, running.images_done, running.position) == (3, 2, None)
     worker.finish([done(item) for item in taken])
@@ -233,7 +234,9 @@ async def test_the_story_of_a_job(dispatcher: Dispatcher, worker: QueueConsumer)
     told.clear()
     await listen(events[1].id)
     assert told == events[2:], "it can be taken up where it was left"
-    assert worker.progress([taken[1]]) == 0, "the job is over"
+    taken[1].done = 3
+    assert worker.progress([taken[1]]) == 0
+    assert taken[1].lost, "the job is over"
     with pytest.raises(JobNotFound):
         await anext(dispatcher.follow("nothing"))
 

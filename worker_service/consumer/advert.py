@@ -54,7 +54,7 @@ class Advert:
             info.prepared = len(self.pipeline.held)
             info.running = int(self.pipeline.batch_started is not None)
             info.jobs, info.failures = counters.total("jobs"), counters.total("failures")
-            info.rate, info.counters = counters.rate(), counters.snapshot()
+            info.rate, info.rates, info.counters = counters.rate(), counters.rates(), counters.snapshot()
         return info
 
     def catalog(self) -> list[ModelInfo]:

@@ -21,6 +21,7 @@ from worker_service.consumer.scout import Every, Scout
 from worker_service.consumer.settings import ConsumerSettings
 from worker_service.engine.engine import Engine
 
+PROGRESS_EVERY_S = 0.25
 log = structlog.get_logger(__name__)
 
 
@@ -44,6 +45,7 @@ class Consumer:
         self._beat = Every("beat", settings.heartbeat_ms / 1000, scout.beat)
         self._renew = Every("renew", self._lease_s / 4, scout.renew)
         self._chores = [
+            Every("progress", PROGRESS_EVERY_S, scout.progress),
             Every("takeover", self._lease_s / 4, scout.take_over),
             Every("announce", settings.scout_interval_ms / 1000, scout.announce),
             Every("adopt", settings.scout_interval_ms / 1000, scout.adopt),

@@ -78,7 +78,7 @@ class Pipeline:
             self._end([(taken, self._failed(taken, error))])
             return
         except Exception:
-            log.exception("job.failed", job=job.id, model=job.model)
+            log.exception("job.failed", job=job.id, model=job.model, **job.trace)
             self._end([(taken, self._failed(taken, BROKEN))])
             return
         if not job.inputs:  # kind "load": the model is in the cache now, which was the job
@@ -109,7 +109,7 @@ class Pipeline:
     def _prepare(self, item: Item) -> None:
         work = item.work
         try:
-            if work.expired:
+            if work.expired or work.abandoned:
                 raise LATE  # noqa: TRY301 - one exit for every way in which an image can fail
             begun = clock_ms()
             image = self._engine.decode(work.taken.job.inputs[item.index], work.params)
@@ -120,7 +120,7 @@ class Pipeline:
         except VisionfleetError as error:
             self._fail_ahead(item, error)
         except Exception:
-            log.exception("image.failed", job=work.taken.job.id, model=work.model.manifest.id)
+            log.exception("image.failed", **work.names)
             self._fail_ahead(item, BROKEN)
         else:
             self._ready.put(item)
@@ -185,7 +185,7 @@ class Pipeline:
         except VisionfleetError as error:
             return {"error": error.to_dict()}
         except Exception:
-            log.exception("post.failed", job=work.taken.job.id, model=work.model.manifest.id)
+            log.exception("post.failed", **work.names)
             return {"error": BROKEN.to_dict()}
         work.note("post_ms", clock_ms() - begun)
         return outcome

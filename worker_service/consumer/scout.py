@@ -49,6 +49,10 @@ class Scout:
         """Renew the leases of everything in the pipeline."""
         self._queue.renew(self._pipeline.held)
 
+    def progress(self) -> None:
+        """Tell how far the asynchronous jobs of several images are; those that were canceled are dropped."""
+        self._queue.progress(self._pipeline.held)
+
     def take_over(self) -> None:
         """Take jobs of held models whose worker was lost; our own leases first, which may be old after an outage."""
         held = self._pipeline.held

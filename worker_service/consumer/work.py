@@ -39,8 +39,13 @@ class Work:
 
     @property
     def abandoned(self) -> bool:
-        """Another worker has the job now, so that our answer would not count."""
+        """Another worker has the job now, or it was canceled: our answer would not count."""
         return self.taken.lost
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What a log line calls it: job, model, and the submission's request id and traceparent."""
+        return {"job": self.taken.job.id, "model": self.model.manifest.id, **self.taken.job.trace}
 
     @property
     def expired(self) -> bool:
@@ -56,6 +61,7 @@ class Work:
         """Store one image's outcome; True when it was the last."""
         with self._lock:
             self.outputs[index] = outcome
+            self.taken.done += 1
             return None not in self.outputs
 
     def result(self, worker: str, hardware: str) -> JobResult:
