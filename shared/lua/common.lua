@@ -10,6 +10,7 @@
 local REPLY_TTL = 120000
 local REPLY_LENGTH = 20000
 local EVENTS_LENGTH = 200
+local SIZE_LIMIT = 2 ^ 40
 
 local function now_ms()
   local time = redis.call('TIME')
@@ -66,6 +67,11 @@ local function close(id, state, body, ttl)
   redis.call('DEL', key .. ':watchers')
 end
 
+-- Bytes of a job as its entry says, which a forged one may say wrongly.
+local function size_of(fields)
+  return math.max(0, math.min(tonumber(fields.size) or 0, SIZE_LIMIT))
+end
+
 -- Take the entry out of its stream.
 local function remove(stream, entry, size)
   if redis.call('XDEL', stream, entry) == 1 then
@@ -83,7 +89,7 @@ local function settle(stream, group, entry, fields, state, body)
   local current = fields.record == '1' and redis.call('HGET', key, 'state')
   local open = current and not terminal(current)
   if open then keep_input(stream, entry, key) end
-  remove(stream, entry, tonumber(fields.size) or 0)
+  remove(stream, entry, size_of(fields))
   if open then close(id, state, body, tonumber(fields.ttl) or 86400000) end
   if fields.reply and fields.reply ~= '' then answer(fields.reply, id, state, body) end
 end
@@ -120,7 +126,7 @@ local function admit(stream, group, entry, flat, attempt, consumer)
     local state = redis.call('HGET', 'vf:job:' .. id, 'state')
     if not state or terminal(state) then
       redis.call('XACK', stream, group, entry)
-      remove(stream, entry, tonumber(fields.size) or 0)
+      remove(stream, entry, size_of(fields))
       return nil
     end
     begin(stream, id, fields, attempt, consumer, now)

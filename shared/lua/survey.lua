@@ -7,7 +7,7 @@ local now = now_ms()
 local function mend(stream, bytes)
   if bytes ~= 0 then
     redis.call('HDEL', 'vf:bytes', stream)
-    redis.call('HINCRBY', 'vf:bytes', 'all', -bytes)
+    redis.call('HINCRBY', 'vf:bytes', 'all', string.format('%d', -bytes))
   end
   return {0, 0, 0, 0, 0}
 end

@@ -46,7 +46,7 @@ class Consumer:
         self._renew = Every("renew", self._lease_s / 4, scout.renew)
         self._chores = [
             Every("progress", PROGRESS_EVERY_S, scout.progress),
-            Every("takeover", self._lease_s / 4, scout.take_over),
+            Every("takeover", self._lease_s / 8, scout.take_over),
             Every("announce", settings.scout_interval_ms / 1000, scout.announce),
             Every("adopt", settings.scout_interval_ms / 1000, scout.adopt),
             Every("watch", 1.0, lambda: scout.watch(settings.stall_timeout_s, self._intake.is_alive)),

@@ -138,6 +138,7 @@ class Every(threading.Thread):
         super().__init__(name=name, daemon=True)
         self._seconds = seconds
         self._chore = chore
+        self._away = False
         self._stopping = threading.Event()
 
     @override
@@ -146,8 +147,11 @@ class Every(threading.Thread):
         while not self._stopping.is_set():
             try:
                 self._chore()
+                self._away = False
             except (RedisError, OSError) as error:
-                log.warning("redis.unreachable", chore=self.name, error=type(error).__name__)
+                if not self._away:  # said once, not at every turn
+                    log.warning("redis.unreachable", chore=self.name, error=type(error).__name__)
+                self._away = True
             except Exception:
                 log.exception("chore.failed", chore=self.name)
             self._stopping.wait(self._seconds)
