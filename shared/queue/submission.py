@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from shared import keys
@@ -18,6 +19,8 @@ from shared.queue import scripts
 from shared.redis import Call, RedisError
 from shared.settings import QueueSettings
 
+NO_ROOM = re.compile(r"used memory > 'maxmemory'|\bMISCONF\b")
+"""Redis at its maxmemory, or unable to write its file; the error's code may be in front, amid the text, or missing."""
 END_EVENTS = ("succeeded", "failed", "canceled", "expired")
 """What a webhook is told of unless it names its events; the other one is ``started``."""
 
@@ -67,7 +70,7 @@ def refuse(status: str, number: int) -> None:
 
 def refusal(error: BaseException) -> VisionfleetError:
     """What a failed call means to the caller: full, or away."""
-    if str(error).startswith(("OOM", "MISCONF")):
+    if NO_ROOM.search(str(error)):
         return QueueFull("The queue's memory or disk is full; try again later.")
     return QueueUnavailable("The job queue cannot be reached; try again in a moment.")
 
