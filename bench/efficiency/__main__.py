@@ -70,7 +70,7 @@ def main() -> None:
     parser.add_argument("--concurrency", type=int, nargs="+", default=[1, 4, 16, 64])
     parser.add_argument("--networks", nargs="+", default=list(ROUTES), choices=list(ROUTES))
     parser.add_argument("--cases", nargs="+", default=list(SIZES), choices=list(SIZES))
-    parser.add_argument("--seconds", type=float, default=5.0, help="of each side per round")
+    parser.add_argument("--seconds", type=int, default=5, help="of each side per round")
     parser.add_argument("--rounds", type=int, default=3)
     parser.set_defaults(threads=runtime.threads, batch=runtime.max_batch)
     options = parser.parse_args()

@@ -42,7 +42,7 @@ def bare(processes: int, folder: Path) -> Iterator[System]:
         yield made
 
 
-def measure(url: str, made: System, bodies: list[Path], connections: int, seconds: float) -> report.Row:
+def measure(url: str, made: System, bodies: list[Path], connections: int, seconds: int) -> report.Row:
     """One round on one side."""
     before = {name: cpu_seconds(pid) for name, pid in made.pids.items()}
     load = wrk.run(url, bodies, connections, seconds)
@@ -79,7 +79,7 @@ def main() -> None:
     parser = report.parser(__doc__)
     parser.add_argument("--processes", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--concurrency", type=int, nargs="+", default=[1, 16, 64])
-    parser.add_argument("--seconds", type=float, default=4.0, help="of each side per round")
+    parser.add_argument("--seconds", type=int, default=4, help="of each side per round")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     rows: list[report.Row] = []
