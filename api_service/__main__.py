@@ -39,6 +39,7 @@ def serve(settings: ApiSettings) -> int:
         shutdown_timeout=settings.drain_timeout_s,
         access_log=logging.getLogger("access") if settings.access_log else None,
         access_log_class=AccessLogger,
+        access_log_format=settings.log_format,
         print=None,
         loop=loops.new_event_loop(),
     )

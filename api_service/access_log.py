@@ -1,31 +1,61 @@
-"""One structured line per request."""
+"""One structured line per request, in the form of the other log lines.
+
+It is written past structlog's chain of processors, which would cost a quarter of the CPU time of a small request.
+"""
 
 from __future__ import annotations
 
-import structlog
+import logging
+import sys
+from datetime import datetime, timezone
+from typing import Any
+
+import orjson
 from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
 from typing_extensions import override
 
 from api_service.context import CALL
 
-log = structlog.get_logger("access")
-
 
 class AccessLogger(AbstractAccessLogger):
     """Method, path without its query (keys travel there), status, time, bytes, model and error code."""
 
+    @property
+    @override
+    def enabled(self) -> bool:
+        return self.logger.isEnabledFor(logging.INFO)
+
     @override
     def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
+        facts: dict[str, Any] = {
+            "method": request.method,
+            "path": request.path,
+            "status": response.status,
+            "ms": round(time * 1000, 2),
+            "bytes": response.body_length,
+            "remote": request.remote,
+        }
         call = request.get(CALL)
-        facts = {} if call is None else {"request_id": call.request_id, "model": call.model_id, "code": call.error_code}
-        log.info(
-            "request",
-            method=request.method,
-            path=request.path,
-            status=response.status,
-            ms=round(time * 1000, 2),
-            bytes=response.body_length,
-            remote=request.remote,
-            **{name: value for name, value in facts.items() if value is not None},
-        )
+        if call is not None:
+            facts |= {"request_id": call.request_id, "model": call.model_id, "code": call.error_code}
+        line = self._json if self.log_format == "json" else self._text
+        sys.stderr.write(line({name: value for name, value in facts.items() if value is not None}))
+
+    def _json(self, facts: dict[str, Any]) -> str:
+        head = {"event": "request", "level": "info", "service": "api", "timestamp": _now()}
+        return orjson.dumps({**facts, **head}).decode() + "\n"
+
+    def _text(self, facts: dict[str, Any]) -> str:
+        shown = " ".join(f"{name}={_quoted(value)}" for name, value in facts.items())
+        return f"{_now()} [info     ] request                        {shown} service=api\n"
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat().replace("+00:00", "Z")
+
+
+def _quoted(value: object) -> str:
+    """Text from clients keeps to its line and to its place."""
+    text = str(value)
+    return text if text.isascii() and text.isprintable() and " " not in text and '"' not in text else repr(text)

@@ -58,6 +58,7 @@ class QueueConsumer:
         self.name = name
         self._client = client
         self._settings = settings
+        self._ensured: set[str] = set()
 
     def take(self, streams: Sequence[str], count: int) -> list[Taken]:
         """Up to ``count`` jobs of the first stream that has any; does not wait."""
@@ -65,14 +66,17 @@ class QueueConsumer:
 
     def wait(self, streams: Sequence[str], block_ms: int) -> list[Taken]:
         """Wait up to ``block_ms`` for a job in any of the streams; at most one of each."""
-        self.ensure(streams)
+        if not self._ensured.issuperset(streams):
+            self.ensure(streams)
         read: Any
         try:
             read = self._client.xreadgroup(keys.GROUP, self.name, dict.fromkeys(streams, ">"), count=1, block=block_ms)
         except RedisError as error:
-            if str(error).startswith("NOGROUP"):  # somebody deleted a stream: let ensure make it again
-                self._client.srem(keys.QUEUES, *streams)
-            raise
+            if not str(error).startswith("NOGROUP"):
+                raise
+            self._ensured.clear()  # somebody deleted a stream, or Redis lost its data: let ensure make it again
+            self._client.srem(keys.QUEUES, *streams)
+            return []
         found = [(stream.decode(), entry.decode()) for stream, items in read or () for entry, _ in items]
         if not found:
             return []
@@ -91,6 +95,7 @@ class QueueConsumer:
                 if "BUSYGROUP" not in str(error):
                     raise
             self._client.sadd(keys.QUEUES, stream)
+        self._ensured.update(streams)
 
     def renew(self, held: Sequence[Taken]) -> None:
         """Renew the leases and mark those that another worker has taken as lost."""

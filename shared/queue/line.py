@@ -21,6 +21,9 @@ from shared.settings import RedisSettings
 
 log = structlog.get_logger(__name__)
 CANCEL_AGAIN_S = 0.2
+READ_AT_ONCE = 500
+TRIM_AFTER_BYTES = 256 * 1024
+"""Replies that are read and may still lie in Redis; trimming after each would cost a round trip per answer."""
 OnReply = Callable[[str, str, bytes], None]
 
 
@@ -80,16 +83,18 @@ class Line:
                         future.set_result(answer)
 
     async def _listen(self) -> None:
-        last = "0"
+        last, untrimmed = "0", 0
         while not self._closing:
             try:
-                read: Any = await self.client.xread({self.stream: last}, count=500, block=2000)
+                read: Any = await self.client.xread({self.stream: last}, count=READ_AT_ONCE, block=2000)
                 self.connected = True
                 for entry, fields in read[0][1] if read else ():
                     last = entry.decode()
                     self._reply(fields)
-                if read:
-                    await self.client.xtrim(self.stream, minid=last, approximate=True)
+                    untrimmed += 100 + len(fields.get(b"body", b""))
+                if untrimmed > TRIM_AFTER_BYTES:
+                    await self.client.xtrim(self.stream, minid=last, approximate=False)
+                    untrimmed = 0
             except (RedisError, OSError) as error:
                 self.connected = False
                 log.warning("redis.unreachable", error=type(error).__name__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
@@ -141,7 +142,7 @@ class Manifest(_Open):
         """Names of the ONNX graphs among ``files``, sorted."""
         return sorted(name for name in self.files if name.endswith(".onnx"))
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Sha256 (hex) of the manifest in canonical JSON; it covers the files through their own hashes."""
         text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
