@@ -9,13 +9,17 @@ from aiohttp import web
 from api_service import docs
 from api_service.assets import read_folder
 from api_service.backend import Backend, connect
-from api_service.context import BACKEND, DOCS, EGRESS, FOLLOWERS, METRICS, PAGES, SETTINGS
+from api_service.context import BACKEND, DOCS, EGRESS, FOLLOWERS, LEDGER, METRICS, PAGES, SECRETS, SETTINGS
 from api_service.metrics import Metrics
 from api_service.middlewares import MIDDLEWARES
 from api_service.middlewares.observe import add_headers
 from api_service.route import add_routes, discover
 from api_service.settings import ApiSettings
 from shared.egress import Egress
+from shared.redis import connect_async
+from shared.webhooks.ledger import Ledger
+from shared.webhooks.secrets import SecretStore
+from shared.webhooks.settings import WebhookSettings
 
 
 def create_app(settings: ApiSettings, backend: Backend | None = None) -> web.Application:
@@ -30,6 +34,7 @@ def create_app(settings: ApiSettings, backend: Backend | None = None) -> web.App
     else:
         app.cleanup_ctx.append(connected)
     app.cleanup_ctx.append(fetching)
+    app.cleanup_ctx.append(keeping)
     app.on_response_prepare.append(add_headers)
     routes = discover(settings)
     app[DOCS] = docs.read(routes) if settings.docs else {}
@@ -57,3 +62,11 @@ async def fetching(app: web.Application) -> AsyncIterator[None]:
     app[EGRESS] = Egress(app[SETTINGS].egress)
     yield
     await app[EGRESS].close()
+
+
+async def keeping(app: web.Application) -> AsyncIterator[None]:
+    """Hold what the webhook routes read and write; it connects when first used."""
+    client, settings = connect_async(app[SETTINGS]), WebhookSettings()
+    app[LEDGER], app[SECRETS] = Ledger(client, settings), SecretStore(client, settings)
+    yield
+    await client.aclose()

@@ -14,6 +14,8 @@ from api_service.backend import Backend
 from api_service.metrics import Metrics
 from api_service.settings import ApiSettings
 from shared.egress import Egress
+from shared.webhooks.ledger import Ledger
+from shared.webhooks.secrets import SecretStore
 
 SETTINGS = web.AppKey("SETTINGS", ApiSettings)
 BACKEND = web.AppKey("BACKEND", Backend)
@@ -21,6 +23,8 @@ EGRESS = web.AppKey("EGRESS", Egress)
 METRICS = web.AppKey("METRICS", Metrics)
 FOLLOWERS: web.AppKey[set[asyncio.Task[Any]]] = web.AppKey("FOLLOWERS")
 """Tasks that write events to a client until the job ends; they are ended when the server stops."""
+LEDGER = web.AppKey("LEDGER", Ledger)
+SECRETS = web.AppKey("SECRETS", SecretStore)
 PAGES: web.AppKey[dict[str, Asset]] = web.AppKey("PAGES")
 """Files of the playground by path."""
 DOCS: web.AppKey[dict[str, Asset]] = web.AppKey("DOCS")

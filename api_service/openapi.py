@@ -18,7 +18,7 @@ Mode = Literal["validation", "serialization"]
 REF = "#/components/schemas/"
 PARAMETER = re.compile(r"\{(\w+)(?::[^}]*)?\}")
 # Kept as they are; every other code documented by a route is an error.
-ANSWERS = frozenset({200, 202})
+ANSWERS = frozenset({200, 201, 202})
 BARE = frozenset({204, 304})
 
 

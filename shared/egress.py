@@ -1,4 +1,4 @@
-"""Fetching what a user's URL points at, without becoming the user's way into our network.
+"""Calling what a user's URL points at, without becoming the user's way into our network.
 
 Every hop is checked: scheme, port, no credentials, no disguised address. A name is resolved once, all its answers must
 be global, and the connection goes to exactly those addresses. Redirects, bytes and seconds are capped, and no proxy,
@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -21,6 +22,8 @@ from shared.addresses import is_address, is_disguised, is_global
 from shared.errors import InvalidRequest, TooLarge
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+EXCERPT_BYTES = 1024
+T = TypeVar("T")
 
 
 class EgressRefused(InvalidRequest):
@@ -37,14 +40,27 @@ class EgressFailed(InvalidRequest):
 
 @dataclass(frozen=True)
 class EgressPolicy:
-    """What may be fetched. ``allow_private`` lifts the rule about addresses only."""
+    """What may be called. ``allow_private`` lifts the rule about addresses only; ``ports`` None means any.
+
+    ``connections`` are open at the same time at most, 0 for no limit.
+    """
 
     schemes: frozenset[str] = frozenset({"https"})
-    ports: frozenset[int] = frozenset({80, 443})
+    ports: frozenset[int] | None = frozenset({80, 443})
     allow_private: bool = False
     max_bytes: int = 32 * 2**20
     max_redirects: int = 3
     timeout_s: float = 15.0
+    connections: int = 64
+
+
+@dataclass(frozen=True)
+class PostAnswer:
+    """What a receiver answered: status, headers, and how its body begins."""
+
+    status: int
+    headers: Mapping[str, str]
+    excerpt: bytes
 
 
 class Lookup(Protocol):
@@ -100,7 +116,10 @@ class Egress:
         self._session = aiohttp.ClientSession(
             # No connection outlives its request, so none can be reused after its name was checked for another.
             connector=aiohttp.TCPConnector(
-                resolver=GuardedResolver(policy, lookup), use_dns_cache=False, force_close=True, limit=64
+                resolver=GuardedResolver(policy, lookup),
+                use_dns_cache=False,
+                force_close=True,
+                limit=policy.connections,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=policy.timeout_s),
@@ -121,12 +140,28 @@ class Egress:
             EgressFailed: no answer, too slow, too many redirects, or a status other than 200.
             TooLarge: more bytes than ``max_bytes``.
         """
+        return await self._in_time(self._follow(url))
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> PostAnswer:
+        """Send a body and return the answer, whatever its status. A redirect is an answer and is not followed.
+
+        Raises:
+            EgressRefused: the URL breaks the policy.
+            EgressFailed: no answer, or too slow.
+        """
+        return await self._in_time(self._post(self.check(url), body, headers))
+
+    async def _in_time(self, call: Coroutine[Any, Any, T]) -> T:
         try:
-            return await asyncio.wait_for(self._follow(url), self._policy.timeout_s)
+            return await asyncio.wait_for(call, self._policy.timeout_s)
         except asyncio.TimeoutError:
             raise EgressFailed(f"The URL did not answer within {self._policy.timeout_s:g} s.") from None
         except (aiohttp.ClientError, OSError, ValueError):
-            raise EgressFailed("The URL could not be fetched.") from None
+            raise EgressFailed("The URL could not be reached.") from None
+
+    async def _post(self, target: URL, body: bytes, headers: Mapping[str, str]) -> PostAnswer:
+        async with self._session.post(target, data=body, headers=headers, allow_redirects=False) as response:
+            return PostAnswer(response.status, response.headers, await response.content.read(EXCERPT_BYTES))
 
     async def _follow(self, url: str) -> bytes:
         target = self.check(url)
@@ -139,26 +174,7 @@ class Egress:
 
     def check(self, url: str) -> URL:
         """The URL parsed, when the policy allows it before its name is resolved. Raises EgressRefused."""
-        try:
-            target = URL(url.strip())
-            scheme, host, port = target.scheme, target.host, target.port
-        except ValueError:
-            raise EgressRefused("The URL is not valid.") from None
-        if scheme not in self._policy.schemes:
-            raise EgressRefused(f"Only {' and '.join(sorted(self._policy.schemes))} URLs are fetched.")
-        if not host or "\\" in url or target.user is not None or target.password is not None:
-            raise EgressRefused("The URL is not valid.")
-        if port not in self._policy.ports:
-            raise EgressRefused("The URL names a port that is not fetched from.")
-        self._check_host(host.rstrip("."))
-        return target
-
-    def _check_host(self, host: str) -> None:
-        # aiohttp asks no resolver about addresses, so they are judged here.
-        if is_disguised(host) or "%" in host:
-            raise EgressRefused("The URL names its host in a form that is not accepted.")
-        if is_address(host) and not self._policy.allow_private and not is_global(host):
-            raise EgressRefused("The URL leads to an address that is not on the public internet.")
+        return check(url, self._policy)
 
     async def _body(self, response: aiohttp.ClientResponse) -> bytes:
         if response.status != 200:
@@ -176,3 +192,28 @@ class Egress:
 
 def _too_large(limit: int) -> TooLarge:
     return TooLarge(f"What the URL points at is over the limit of {limit} bytes.")
+
+
+def check(url: str, policy: EgressPolicy) -> URL:
+    """The URL parsed, when the policy allows it before its name is resolved. Raises EgressRefused."""
+    try:
+        target = URL(url.strip())
+        scheme, host, port = target.scheme, target.host, target.port
+    except ValueError:
+        raise EgressRefused("The URL is not valid.") from None
+    if scheme not in policy.schemes:
+        raise EgressRefused(f"Only {' and '.join(sorted(policy.schemes))} URLs are called.")
+    if not host or "\\" in url or target.user is not None or target.password is not None:
+        raise EgressRefused("The URL is not valid.")
+    if policy.ports is not None and port not in policy.ports:
+        raise EgressRefused("The URL names a port that is not called.")
+    _check_host(host.rstrip("."), policy)
+    return target
+
+
+def _check_host(host: str, policy: EgressPolicy) -> None:
+    # aiohttp asks no resolver about addresses, so they are judged here.
+    if is_disguised(host) or "%" in host:
+        raise EgressRefused("The URL names its host in a form that is not accepted.")
+    if is_address(host) and not policy.allow_private and not is_global(host):
+        raise EgressRefused("The URL leads to an address that is not on the public internet.")

@@ -37,6 +37,17 @@ vf:active                        hash, model id -> ms when it was added or loade
 vf:removed                       hash, model id -> ms when its removal was asked for. Written by the API; lives until
                                  the model is added again.
 vf:adopt:{hardware}:{model}      string, id of the worker that is loading a model nobody holds. Lives 30 s.
+vf:webhook:due                   zset, delivery id -> ms when it is to be sent, or when the lease of its sender ends.
+                                 Written by webhook_collect, _claim, _settle, _defer and _replay.
+vf:webhook:deliveries            zset, delivery id -> ms when it was made: the ledger's list. Written and pruned by
+                                 webhook_collect.
+vf:webhook:delivery:{id}         hash, one delivery: job, event, url, state, attempts, body, log. Lives until it has
+                                 ended, then for the retention.
+vf:webhook:endpoint:{sha1}       string by sha1 of a receiver's URL: ``hold`` while it wants to be left alone, ``gone``
+                                 when it answered 410. Written by webhook_settle; lives as long as that holds.
+vf:webhook:secrets               hash, secret id -> msgpack, its keys encrypted. Written by the API; lives until
+                                 deleted.
+vf:tick:{name}                   string, somebody in the fleet has just started this periodic task. Lives for a moment.
 """
 
 from __future__ import annotations
@@ -53,6 +64,10 @@ WEBHOOK_OUTBOX = "vf:webhook:outbox"
 WORKERS = "vf:workers"
 ACTIVE = "vf:active"
 REMOVED = "vf:removed"
+WEBHOOK_OUTBOX = "vf:webhook:outbox"
+WEBHOOK_DUE = "vf:webhook:due"
+WEBHOOK_DELIVERIES = "vf:webhook:deliveries"
+WEBHOOK_SECRETS = "vf:webhook:secrets"
 GROUP = "workers"
 
 HARDWARE_TAGS = ("cpu", "gpu", "jetson")
@@ -122,3 +137,13 @@ def catalog(hardware: str) -> str:
 def adopt(hardware: str, model: str) -> str:
     """Claim of the one worker that is loading a model nobody holds."""
     return f"vf:adopt:{hardware}:{model}"
+
+
+def webhook_delivery(delivery_id: str) -> str:
+    """One delivery of one webhook."""
+    return f"vf:webhook:delivery:{delivery_id}"
+
+
+def tick(name: str) -> str:
+    """Whether somebody has just started a periodic task."""
+    return f"vf:tick:{name}"

@@ -18,9 +18,9 @@ def main() -> None:
     app.worker_main(
         [
             "worker",
-            *("--queues", hardware),
+            *("--queues", f"{hardware},any,webhooks"),
             *("--hostname", f"{settings.worker_name or hardware}-%i@%h"),
-            *("--pool", "threads", "--concurrency", "1"),
+            *("--pool", "threads", "--concurrency", str(settings.task_threads)),
             *("--loglevel", LogSettings().log_level),
             *("--without-gossip", "--without-mingle"),
         ]

@@ -6,16 +6,21 @@ ended, hold nothing back in a prefetch buffer, and accept no pickle.
 
 from __future__ import annotations
 
+import pkgutil
+
 from celery import Celery
 
 from shared.settings import RedisSettings
+from worker_service import tasks
 from worker_service.bootstep import InferenceStep
+from worker_service.tasks.clock import ClockStep
 
 app = Celery("visionfleet", broker=RedisSettings().redis_url)
 app.conf.update(
     accept_content=["json"],
     broker_connection_max_retries=None,
     broker_connection_retry_on_startup=True,
+    include=[f"{tasks.__name__}.{module.name}" for module in pkgutil.iter_modules(tasks.__path__)],
     broker_transport_options={"visibility_timeout": 3600, "global_keyprefix": "vf:celery:"},
     task_acks_late=True,
     task_ignore_result=True,
@@ -25,4 +30,4 @@ app.conf.update(
     worker_prefetch_multiplier=1,
     worker_send_task_events=False,
 )
-app.steps["worker"].add(InferenceStep)
+app.steps["worker"].update((InferenceStep, ClockStep))

@@ -14,6 +14,9 @@ class ConsumerSettings(BaseSettings):
     model_config = SETTINGS
 
     worker_name: str = Field("", description="Id of this worker in the fleet; made of host and pid when empty.")
+    task_threads: int = Field(
+        4, ge=2, le=64, description="Slow tasks (batches, webhooks) that one worker process runs at the same time."
+    )
     decode_threads: int = Field(2, ge=1, le=256, description="Threads that decode and preprocess beside inference.")
     prefetch: int = Field(
         0, ge=0, description="Images prepared ahead while the model runs; 0 takes one batch of the profile."
