@@ -22,6 +22,8 @@ SyncRedis = redis.Redis
 AsyncRedis = redis.asyncio.Redis
 
 LUA = Path(__file__).parent / "lua"
+MOST_CONNECTIONS = 32
+"""Of one client on an event loop; more would only make Redis read more sockets for the same work."""
 
 
 class Script:
@@ -61,14 +63,17 @@ def connect(settings: RedisSettings) -> SyncRedis:
 
 
 def connect_async(settings: RedisSettings) -> AsyncRedis:
-    """A connection pool for the event loop, with the same rule."""
-    return redis.asyncio.Redis.from_url(
+    """A connection pool for the event loop, with the same rule. Who finds all connections in use waits for one."""
+    pool: Any = redis.asyncio.BlockingConnectionPool.from_url(
         settings.redis_url,
+        max_connections=MOST_CONNECTIONS,
+        timeout=settings.redis_timeout_s,
         protocol=2,
         retry=AsyncRetry(NoBackoff(), 0),
         socket_timeout=settings.redis_timeout_s,
         socket_connect_timeout=settings.redis_connect_timeout_s,
     )
+    return redis.asyncio.Redis.from_pool(pool)
 
 
 def run(client: SyncRedis, calls: Sequence[Call]) -> list[Any]:
