@@ -15,6 +15,7 @@ from api_service.settings import ApiSettings
 from shared.fleet.state import Fleet
 from shared.fleet.view import FleetView
 from shared.jobs import Job, JobEvent, JobRecord, JobResult, Terms
+from shared.queue.deadletters import DeadLetter, DeadLetters
 from shared.queue.dispatcher import Dispatcher
 from shared.queue.ledger import Filter, Ledger
 
@@ -74,6 +75,30 @@ class JobLedger(Protocol):
         ...
 
 
+class DeadLetterBox(Protocol):
+    """Jobs that lost every worker that took them. Raises QueueUnavailable."""
+
+    async def count(self) -> int:
+        """How many there are."""
+        ...
+
+    async def page(self, limit: int, cursor: str = "") -> tuple[list[DeadLetter], str]:
+        """Up to ``limit`` letters, newest first, and the cursor of the next page ("" at the end)."""
+        ...
+
+    async def job(self, letter_id: str) -> Job:
+        """The job inside, under a new id. Raises LetterNotFound."""
+        ...
+
+    async def drop(self, letter_id: str) -> None:
+        """Throw one away. Raises LetterNotFound."""
+        ...
+
+    async def purge(self) -> int:
+        """Throw all away. Returns how many."""
+        ...
+
+
 class FleetSource(Protocol):
     """Knows workers, models and queues, and which models are active."""
 
@@ -101,6 +126,7 @@ class Backend:
     jobs: JobQueue
     fleet: FleetSource
     ledger: JobLedger
+    dead: DeadLetterBox
 
 
 @asynccontextmanager
@@ -108,11 +134,12 @@ async def connect(settings: ApiSettings) -> AsyncIterator[Backend]:
     """The real backend, over Redis, for as long as the application runs."""
     dispatcher = Dispatcher(settings, settings)
     fleet = FleetView(settings, settings)
-    ledger = Ledger(settings)
+    ledger, dead = Ledger(settings), DeadLetters(settings)
     await dispatcher.start()
     try:
-        yield Backend(dispatcher, fleet, ledger)
+        yield Backend(dispatcher, fleet, ledger, dead)
     finally:
+        await dead.close()
         await ledger.close()
         await dispatcher.close()
         await fleet.close()

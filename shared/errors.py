@@ -13,6 +13,7 @@ status of each is assigned once, in ``api_service/errors.py``. Messages tell the
     │   └── ImageTooLarge           the header says more pixels than we decode
     ├── NotFound
     │   ├── ModelNotFound           no worker's repository has it
+    │   ├── LetterNotFound          it was retried, purged, or never there
     │   └── JobNotFound             never accepted, deleted, or its record expired
     ├── Unavailable                 try again later
     │   ├── NoWorkerForHardware     no live worker carries the tag
@@ -116,6 +117,12 @@ class JobNotFound(NotFound):
     """The job was never accepted, was deleted, or its record expired."""
 
     code = "job_not_found"
+
+
+class LetterNotFound(NotFound):
+    """There is no such dead letter: it was retried, purged, or never there."""
+
+    code = "letter_not_found"
 
 
 class Unavailable(VisionfleetError):

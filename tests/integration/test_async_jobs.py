@@ -16,10 +16,12 @@ from shared.errors import (
     InvalidRequest,
     JobFinished,
     JobNotFound,
+    LetterNotFound,
     NotFinished,
 )
 from shared.jobs import Job, JobEvent, JobResult, Terms
 from shared.queue.consumer import QueueConsumer, Taken
+from shared.queue.deadletters import DeadLetters
 from shared.queue.dispatcher import Dispatcher
 from shared.queue.ledger import Filter, Ledger
 from shared.redis import SyncRedis, connect
@@ -323,3 +325,29 @@ async def test_results_last_as_long_as_the_job_asked(
     worker.finish([done(taken) for taken in worker.take([STREAM], 1)])
     assert 0 < client.pttl(keys.job(record.id)) <= 5_000
     assert 0 < client.pttl(keys.events(record.id)) <= 5_000
+
+
+async def test_dead_letters_are_read_run_again_and_thrown_away(
+    dispatcher: Dispatcher, worker: QueueConsumer, redis_url: str
+) -> None:
+    dead = DeadLetters(RedisSettings(redis_url=redis_url))
+    try:
+        records = [await dispatcher.submit(job(metadata={"n": str(number)})) for number in range(3)]
+        assert len(worker.take([STREAM], 3)) == 3
+        await asyncio.sleep(0.6)
+        assert worker.takeover([STREAM]) == []
+        first, cursor = await dead.page(2)
+        rest, end = await dead.page(2, cursor)
+        assert [letter.job_id for letter in [*first, *rest]] == [record.id for record in reversed(records)]
+        assert (len(first), end, first[0].attempts, first[0].model) == (2, "", 1, "m")
+        again = await dead.job(rest[0].id)
+        assert (again.inputs, again.metadata) == ([b"image"], {"n": "0"})
+        assert again.id not in {record.id for record in records}
+        await dead.drop(rest[0].id)
+        with pytest.raises(LetterNotFound):
+            await dead.job(rest[0].id)
+        with pytest.raises(InvalidRequest):
+            await dead.page(2, "nonsense")
+        assert (await dead.count(), await dead.purge(), await dead.count()) == (2, 2, 0)
+    finally:
+        await dead.close()

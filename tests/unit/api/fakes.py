@@ -16,12 +16,14 @@ from shared.errors import (
     JobCanceled,
     JobFinished,
     JobNotFound,
+    LetterNotFound,
     NotFinished,
     QueueUnavailable,
     VisionfleetError,
 )
 from shared.fleet.state import Fleet, ModelInfo, QueueInfo, WorkerInfo
 from shared.jobs import Job, JobEvent, JobRecord, JobResult, Terms, new_id
+from shared.queue.deadletters import DeadLetter
 from shared.queue.ledger import Filter
 
 DETECTION = {
@@ -232,6 +234,39 @@ class MemoryLedger:
         return replace(job, id=new_id()), Terms(webhook=terms.webhook, input_ttl_ms=terms.input_ttl_ms)
 
 
+class MemoryDeadLetters:
+    """A list of letters, oldest first."""
+
+    def __init__(self) -> None:
+        self.letters: dict[str, Job] = {}
+
+    async def count(self) -> int:
+        return len(self.letters)
+
+    async def page(self, limit: int, cursor: str = "") -> tuple[list[DeadLetter], str]:
+        ids = [name for name in reversed(self.letters) if not cursor or name < cursor]
+        found = [
+            DeadLetter(name, job.id, job.model, job.hardware, job.lane, 3, job.size, int(name.split("-")[0]))
+            for name, job in self.letters.items()
+        ]
+        page = sorted((letter for letter in found if letter.id in ids[:limit]), key=lambda one: one.id, reverse=True)
+        return page, page[-1].id if len(page) == limit else ""
+
+    async def job(self, letter_id: str) -> Job:
+        if letter_id not in self.letters:
+            raise LetterNotFound("No such letter.")
+        return replace(self.letters[letter_id], id=new_id())
+
+    async def drop(self, letter_id: str) -> None:
+        await self.job(letter_id)
+        del self.letters[letter_id]
+
+    async def purge(self) -> int:
+        count = len(self.letters)
+        self.letters.clear()
+        return count
+
+
 class MemoryFleet:
     """One ready CPU worker with a detector and a classifier."""
 
@@ -247,7 +282,7 @@ class MemoryFleet:
                 "team/7": model("team/7", "object-detection", []),
                 "gpu-only": ModelInfo("gpu-only", "object-detection", "yolov8", hardware=["gpu"]),
             },
-            queues=[QueueInfo("any", "live", "shapes-detector", 2, 1, 1000, 1500)],
+            queues=[QueueInfo("any", "live", "shapes-detector", 2, 1, 1000, 1500, rate=4.0)],
             active=set(),
         )
         self.fleet.models["shapes-detector"].aliases.append("shapes")
