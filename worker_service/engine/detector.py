@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, TypeVar
+from typing import TypeVar
 
 from shared.errors import InferenceFailed, ModelLoadFailed
 from worker_service.engine.artifacts import Package
@@ -27,7 +27,7 @@ class BoxModel(GraphModel[D], ABC):
         suppresses: whether suppression is ours; graphs with one-to-one heads or with it inside need none.
     """
 
-    suppresses: ClassVar[bool] = True
+    suppresses: bool = True
 
     def __init__(self, package: Package, runtime: Runtime) -> None:
         super().__init__(package, runtime)

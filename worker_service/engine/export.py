@@ -74,7 +74,8 @@ def channel_rows_score(signature: GraphSignature, output: TensorSpec, extras: in
     if is_final(signature) or anchors == 6 + extras:
         return None
     if signature.labels:
-        return 1.0 if rows in (None, 4 + len(signature.labels) + extras) else None
+        certain = rows is not None or "task" in signature.metadata
+        return (1.0 if certain else 0.5) if rows in (None, 4 + len(signature.labels) + extras) else None
     # YOLOv5's layout is the transpose: there the second axis is the long one.
     if rows is None or rows < 5 + extras or (anchors is not None and anchors <= rows):
         return None
@@ -97,8 +98,10 @@ def final_rows_score(signature: GraphSignature, output: TensorSpec, extras: int 
 def objectness_rows_score(signature: GraphSignature, output: TensorSpec, extras: int) -> float | None:
     """How well an output fits [batch, anchors, 5 + classes + extras]; Ultralytics' newer exports never do."""
     anchors, columns = output.fixed(1), output.fixed(2)
-    if "task" in signature.metadata or columns is None or columns < 6 + extras:
+    if "task" in signature.metadata or (columns is not None and columns < 6 + extras):
         return None
+    if columns is None:  # the original exporter writes two entries and leaves all sizes open
+        return None if not signature.labels else 1.0 if "stride" in signature.metadata else 0.5
     if anchors is not None and anchors <= columns:
         return None
     if columns == 6 + extras and is_grid(signature, anchors, 3) is False:

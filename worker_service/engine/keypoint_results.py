@@ -18,7 +18,7 @@ class Poses(Detections):
         keypoints: [n, points, 3] x, y in source pixels and confidence.
         names: of the points.
         skeleton: pairs of points that are joined when drawn.
-        keypoint_confidence: points below it are left out.
+        keypoint_confidence: points below it are left out, and those of confidence 0, which a class does not have.
     """
 
     keypoints: FloatArray
@@ -34,6 +34,6 @@ class Poses(Detections):
             row["keypoints"] = [
                 {"x": x, "y": y, "confidence": confidence, "class_id": i, "class": self.names[i]}
                 for i, (x, y, confidence) in enumerate(points)
-                if confidence >= self.keypoint_confidence
+                if confidence > 0 and confidence >= self.keypoint_confidence
             ]
         return envelope("keypoint-detection", self.image, {"predictions": rows}, self.visualization)

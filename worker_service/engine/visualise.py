@@ -61,7 +61,8 @@ def with_keypoints(result: Poses, pixels: Image | None, params: Params) -> Poses
     _draw_boxes(canvas, result, params)
     width = params.visualization_stroke_width
     for points in result.keypoints.tolist():
-        places = [(round(x), round(y)) if sure >= result.keypoint_confidence else None for x, y, sure in points]
+        least = max(result.keypoint_confidence, 1e-9)
+        places = [(round(x), round(y)) if sure >= least else None for x, y, sure in points]
         for bone, (one, other) in enumerate(result.skeleton):
             begin, end = places[one], places[other]
             if begin and end:

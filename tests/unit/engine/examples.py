@@ -128,6 +128,73 @@ def yolov7_end2end() -> Example:
     return Example({"output": rows[::-1].copy()}, NAMES, numbered=True)
 
 
+def logit(value: Any) -> Any:
+    return np.log(value / (1 - np.asarray(value)))
+
+
+def queries(slots: int = 4) -> dict[str, np.ndarray[Any, Any]]:
+    """RF-DETR's dets [6, 4] and labels [6, slots]; the background of the first query is surer than any object."""
+    logits = np.full((6, slots), -9, np.float32)
+    logits[4, 0], logits[2, 1], logits[0, 3] = *logit(SCORES), 6
+    boxes = np.full((6, 4), 0.5, np.float32)
+    boxes[[4, 2]] = centres() / SIZE
+    return {"dets": boxes, "labels": logits}
+
+
+STRETCH = {"width": SIZE, "height": SIZE, "resize": "stretch", "precision": "float32"}
+
+
+def rfdetr() -> Example:
+    return Example(queries(), fields={"input": STRETCH})
+
+
+def rfdetr_seg() -> Example:
+    masks = np.full((6, 16, 16), -1, np.float32)
+    masks[4, 5:11, 2:8] = masks[2, 2:6, 9:15] = 1
+    # The grid's cells end where the boxes do, but interpolation rounds their corners: four cells to a pixel do not.
+    fine = np.repeat(np.repeat(masks, 4, axis=1), 4, axis=2)
+    for query, (x0, y0, x1, y1) in zip((4, 2), BOXES.astype(int).tolist(), strict=True):
+        fine[query] = -1
+        fine[query, y0:y1, x0:x1] = 1
+    return Example({**queries(), "masks": fine}, fields={"input": STRETCH})
+
+
+def rfdetr_pose() -> Example:
+    """Points without numbers for their exactness: they leave the scores alone."""
+    points = np.zeros((6, 6, 3), np.float32)  # three classes of two points
+    for class_id, query in enumerate((4, 2)):
+        corners = BOXES[class_id].reshape(2, 2) / SIZE
+        points[query, 2 * class_id : 2 * class_id + 2] = np.concatenate([corners, logit([[0.9], [0.3]])], axis=1)
+    return Example({**queries(), "keypoints": points}, fields={"input": STRETCH, "keypoints": POINTS})
+
+
+def yolo_nas() -> Example:
+    boxes, scores = np.zeros((84, 4), np.float32), np.zeros((84, 3), np.float32)
+    boxes[[50, 7]] = BOXES
+    scores[50, 0], scores[7, 1] = SCORES
+    return Example({"graph2_boxes": boxes, "graph2_scores": scores})
+
+
+def yolact() -> Example:
+    """Three priors of 0.5 x 0.5 around the middle, moved to the boxes; the last one stays background."""
+    priors = np.full((3, 4), 0.5, np.float32)
+    wanted = centres() / SIZE
+    offsets = np.zeros((3, 4), np.float32)
+    offsets[:2, :2] = (wanted[:, :2] - 0.5) / 0.5 / 0.1
+    offsets[:2, 2:] = np.log(wanted[:, 2:] / 0.5) / 0.2
+    classes = np.array([[0.1, 0.9, 0, 0], [0.15, 0.05, 0.8, 0], [0.9, 0.1, 0, 0]], np.float32)
+    weights = np.eye(3, 32, dtype=np.float32)
+    planes = (prototypes() * 20).transpose(1, 2, 0).copy()
+    outputs = {"loc": offsets, "conf": classes, "mask": weights, "all:priors": priors, "proto": planes}
+    return Example(outputs, fields={"input": {"width": SIZE, "height": SIZE, "resize": "stretch"}})
+
+
+def semantic_segmentation() -> Example:
+    logits = np.full((3, 16, 16), -5, np.float32)
+    logits[0], logits[1, :, :8], logits[2, :4] = 0, 4, 8
+    return Example({"output": logits})
+
+
 EXAMPLES: dict[str, Callable[[], Example]] = {
     "classification": classification,
     "yolov8": yolov8,
@@ -136,6 +203,12 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "yolov5": yolov5,
     "yolov5-seg": yolov5_seg,
     "yolov7-end2end": yolov7_end2end,
+    "rfdetr": rfdetr,
+    "rfdetr-seg": rfdetr_seg,
+    "rfdetr-pose": rfdetr_pose,
+    "yolo-nas": yolo_nas,
+    "yolact": yolact,
+    "semantic-segmentation": semantic_segmentation,
     "yolov10": yolov10,
     "yolov10-seg": yolov10_seg,
     "yolov10-pose": yolov10_pose,

@@ -73,7 +73,8 @@ def test_unknown_families_and_ids_are_refused(tmp_path: Path) -> None:
     ("seen", "score"),
     [
         (signature(("batch", 84, 8400)), 0.5),
-        (signature(("batch", "rows", "anchors"), names="['a']"), 1.0),
+        (signature(("batch", "rows", "anchors"), names="['a']", task="detect"), 1.0),
+        (signature(("batch", "rows", "anchors"), names="['a']"), 0.5),
         (signature(("batch", 84, 8400), names="['a']"), None),  # labels contradict the shape
         (signature(("batch", 25200, 85)), None),  # YOLOv5's layout
         (signature((1, 300, 6)), None),  # suppression inside

@@ -63,7 +63,7 @@ class YoloV7EndToEndFamily:
         output = signature.outputs[0]
         if len(output.shape) != 2 or output.fixed(1) != COLUMNS or output.shape[0] == signature.inputs[0].shape[0]:
             return None
-        return 0.5
+        return None if "flat" in output.name else 0.5  # YOLO-NAS
 
     def guess(self, signature: GraphSignature) -> Guess:
         """Nothing: the output does not tell how many classes there are."""

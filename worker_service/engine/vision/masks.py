@@ -46,7 +46,7 @@ class Axis:
         """Source positions of the cells' centres."""
         return np.asarray((np.arange(first, end) + 0.5) * self.step + self.start, np.float64)
 
-    def weights(self, at: npt.NDArray[np.float64]) -> tuple[Floats, slice]:
+    def weights(self, at: npt.NDArray[Any]) -> tuple[Floats, slice]:
         """Linear interpolation at source positions: a matrix [positions, cells of the slice] and the slice.
 
         Where the image ends between two cells, the inner one's value goes on to the edge: borders do not bleed in.
