@@ -98,7 +98,7 @@ def test_one_channel_is_the_foreground(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("labels", [["x"], ["x", "y"], ["background"], [str(i) for i in range(257)]])
 def test_labels_must_fit(tmp_path: Path, labels: list[str]) -> None:
-    with pytest.raises(ModelLoadFailed, match="'labels' in model.json"):
+    with pytest.raises(ModelLoadFailed, match=r"'labels' in model\.json"):
         answer(tmp_path, np.zeros((1, 4, 4), np.float32), labels, np.zeros((64, 64, 3), np.uint8))
 
 
