@@ -1,0 +1,1 @@
+"""Whether memory stays flat over many requests: ``python -m bench.soak``."""
