@@ -134,7 +134,7 @@ async def connect(settings: ApiSettings) -> AsyncIterator[Backend]:
     """The real backend, over Redis, for as long as the application runs."""
     dispatcher = Dispatcher(settings, settings)
     fleet = FleetView(settings, settings)
-    ledger, dead = Ledger(settings), DeadLetters(settings)
+    ledger, dead = Ledger(settings, settings), DeadLetters(settings, settings)
     await dispatcher.start()
     try:
         yield Backend(dispatcher, fleet, ledger, dead)

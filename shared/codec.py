@@ -32,6 +32,8 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "timeout_ms": int,
     "metadata": dict,
     "trace": dict,
+    "folder": str,
+    "outside": list,
     "state": str,
     "outputs": list,
     "error": (dict, type(None)),

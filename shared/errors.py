@@ -18,7 +18,8 @@ status of each is assigned once, in ``api_service/errors.py``. Messages tell the
     ├── Unavailable                 try again later
     │   ├── NoWorkerForHardware     no live worker carries the tag
     │   ├── QueueFull               admission refused: depth or bytes
-    │   └── QueueUnavailable        Redis does not answer
+    │   ├── QueueUnavailable        Redis does not answer
+    │   └── BlobsUnavailable        the store of large images and results does not answer
     ├── DeadlineExceeded            nobody finished it in time
     │   └── JobExpired              there is no result, because the job expired
     ├── JobCanceled                 somebody canceled it
@@ -148,6 +149,12 @@ class QueueUnavailable(Unavailable):
     """Redis does not answer."""
 
     code = "queue_unavailable"
+
+
+class BlobsUnavailable(Unavailable):
+    """The store of large images and results does not answer, or lacks its library."""
+
+    code = "blobs_unavailable"
 
 
 class DeadlineExceeded(VisionfleetError):

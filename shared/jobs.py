@@ -26,6 +26,9 @@ def new_id() -> str:
 class Job:
     """Work for one model. ``inputs`` are encoded images; ``timeout_ms`` counts from acceptance.
 
+    ``folder`` is where an asynchronous job has its blobs, if there is a store for them; the images whose indexes are in
+    ``outside`` lie there and are empty here.
+
     ``extra`` keeps fields that a newer peer sent, so that they survive a pass through an older one.
     """
 
@@ -40,6 +43,8 @@ class Job:
     timeout_ms: int = 60_000
     metadata: dict[str, Any] = field(default_factory=dict)
     trace: dict[str, str] = field(default_factory=dict)
+    folder: str = ""
+    outside: list[int] = field(default_factory=list)
     extra: dict[str, Any] = field(default_factory=dict)
 
     @property

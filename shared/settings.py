@@ -67,6 +67,12 @@ class QueueSettings(BaseSettings):
     max_memory_fraction: float = Field(
         0.9, gt=0, le=1, description="Fill of Redis's maxmemory above which new jobs get 503; the rest is for results."
     )
+    blob_url: str = Field(
+        "",
+        description="Where images and results of asynchronous jobs go when they are large: a folder, or a URL that "
+        "fsspec knows (s3://bucket/path). API and workers need the same. Empty keeps everything in Redis.",
+    )
+    blob_bytes: int = Field(262_144, ge=0, description="Size in bytes above which an image or result goes there.")
     dead_letters: int = Field(10_000, ge=1, description="Dead letters kept; the oldest are dropped first.")
 
 

@@ -1,8 +1,8 @@
 -- Erase one asynchronous job: its queue entry, dead letter, kept input, result, story and record. It sends no webhook.
 -- KEYS  1 record  2 events  3 kept input  4 watchers  5 vf:jobs  6 vf:due  7 vf:dead
 -- ARGV  1 group  2 id
--- Returns the names of its blobs (msgpack, "" when none), or nil when there is no record
-local names = {'state', 'stream', 'entry', 'size', 'dead', 'idempotency', 'blobs'}
+-- Returns its folder of blobs ("" when it has none), or nil when there is no record
+local names = {'state', 'stream', 'entry', 'size', 'dead', 'idempotency', 'folder'}
 local record = redis.call('HMGET', KEYS[1], unpack(names))
 if not record[1] then return false end
 if not terminal(record[1]) then

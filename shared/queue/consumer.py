@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from shared import keys
+from shared.blobs import BlobStore, open_store
 from shared.codec import DecodeError, decode_job, encode_result
-from shared.errors import InvalidRequest, JobPoisoned
+from shared.errors import BlobsUnavailable, InputGone, InvalidRequest, JobPoisoned
 from shared.jobs import Job, JobResult
 from shared.queue import scripts
 from shared.redis import Call, RedisError, SyncRedis, run
@@ -33,6 +35,15 @@ class Taken:
     lost: bool = False
     done: int = 0
     told: int = 0
+    blobs: BlobStore | None = None
+
+    def image(self, index: int) -> bytes:
+        """One encoded image, which may have to be fetched. Raises InputGone, BlobsUnavailable."""
+        if self.blobs is not None:
+            return self.blobs.input(self.job, index)
+        if index in self.job.outside:
+            raise InputGone("The image is in a store that this worker has not been told of (VISIONFLEET_BLOB_URL).")
+        return self.job.inputs[index]
 
     @property
     def recorded(self) -> bool:
@@ -59,6 +70,7 @@ class QueueConsumer:
         self._client = client
         self._settings = settings
         self._ensured: set[str] = set()
+        self._blobs = open_store(settings)
 
     def take(self, streams: Sequence[str], count: int) -> list[Taken]:
         """Up to ``count`` jobs of the first stream that has any; does not wait."""
@@ -172,6 +184,9 @@ class QueueConsumer:
 
     def _finish(self, taken: Taken, result: JobResult) -> Call:
         fields = taken.fields
+        if self._blobs is not None and taken.recorded:
+            with contextlib.suppress(BlobsUnavailable):  # then it stays in Redis
+                result = self._blobs.store_result(taken.job, result)
         return scripts.FINISH(
             [taken.stream],
             *(keys.GROUP, self.name, taken.entry, taken.attempt, result.state, encode_result(result)),
@@ -188,6 +203,7 @@ class QueueConsumer:
             delivery = Taken(stream.decode(), entry.decode(), attempt, waited, fields, Job(model="", id=job_id))
             try:
                 delivery.job = decode_job(fields.get("job", b""))
+                delivery.blobs = self._blobs
             except DecodeError as error:
                 broken.append((delivery, JobResult.failed(job_id, InvalidRequest(f"The job cannot be read: {error}."))))
                 continue

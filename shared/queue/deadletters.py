@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared import keys
+from shared.blobs import open_store
 from shared.errors import InvalidRequest, LetterNotFound
 from shared.jobs import Job
 from shared.queue import scripts
 from shared.queue.ledger import renewed
 from shared.queue.submission import refusal
 from shared.redis import RedisError, connect_async, run_async
-from shared.settings import RedisSettings
+from shared.settings import QueueSettings, RedisSettings
 
 
 @dataclass
@@ -32,8 +33,9 @@ class DeadLetter:
 class DeadLetters:
     """The dead letters of the whole system. Every method raises QueueUnavailable when Redis is away."""
 
-    def __init__(self, redis: RedisSettings) -> None:
+    def __init__(self, redis: RedisSettings, queue: QueueSettings) -> None:
         self._client = connect_async(redis)
+        self._blobs = open_store(queue)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -67,7 +69,7 @@ class DeadLetters:
             raise refusal(error) from error
         if not found:
             raise LetterNotFound("There is no dead letter with this id.")
-        return renewed(found[0][1].get(b"job", b""))
+        return await renewed(found[0][1].get(b"job", b""), self._blobs)
 
     async def drop(self, letter_id: str) -> None:
         """Throw one away. Raises LetterNotFound."""

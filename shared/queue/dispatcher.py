@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
@@ -11,8 +12,10 @@ from typing import Any
 import structlog
 
 from shared import keys
+from shared.blobs import open_store
 from shared.codec import DecodeError
 from shared.errors import (
+    BlobsUnavailable,
     DeadlineExceeded,
     IdempotencyConflict,
     IdempotencyMismatch,
@@ -24,7 +27,7 @@ from shared.jobs import Job, JobEvent, JobRecord, JobResult, Terms
 from shared.queue import scripts
 from shared.queue.line import Line, gone, stop
 from shared.queue.records import event_from, record_from, result_from
-from shared.queue.submission import accepted, refusal, submission
+from shared.queue.submission import accepted, lifetime_ms, refusal, submission
 from shared.redis import RedisError
 from shared.settings import QueueSettings, RedisSettings
 
@@ -33,6 +36,7 @@ log = structlog.get_logger(__name__)
 REPLY_GRACE_S = 1.0
 """How much longer than the job's own limit the caller waits, so that the queue's answer (expired) comes first."""
 TEND_EVERY_S = 1.0
+PRUNE_EVERY = 600
 SWEEP_COUNT = 200
 START = "0"
 
@@ -43,6 +47,7 @@ class Dispatcher:
     def __init__(self, redis: RedisSettings, queue: QueueSettings) -> None:
         self._line = Line(redis, self._resolve)
         self._settings = queue
+        self._blobs = open_store(queue)
         self._answers: dict[str, asyncio.Future[JobResult]] = {}
         self._ended: dict[str, set[asyncio.Event]] = defaultdict(set)
         self._noticed: dict[str, set[asyncio.Event]] = defaultdict(set)
@@ -95,8 +100,14 @@ class Dispatcher:
             InvalidRequest: the id is taken.
         """
         terms = terms or Terms()
-        created, same = await self._submit(job, terms)
+        stored = await self._store(job, terms)
+        try:
+            created, same = await self._submit(stored, terms)
+        except VisionfleetError:
+            await self._drop(stored)
+            raise
         if same:
+            await self._drop(stored)
             return await self._of_key(same)
         return JobRecord(
             *(job.id, "queued", job.model, job.hardware, job.lane, created),
@@ -177,7 +188,20 @@ class Dispatcher:
 
     async def _read(self, job_id: str, *, watch: bool) -> JobRecord:
         call = scripts.WATCH([keys.job(job_id), keys.watchers(job_id)], self._line.stream if watch else "")
-        return record_from(job_id, await self._line.run(call))
+        record = record_from(job_id, await self._line.run(call))
+        if self._blobs is not None and record.result is not None and "blob" in record.result.extra:
+            record.result = await asyncio.to_thread(self._blobs.completed, record.result)
+        return record
+
+    async def _store(self, job: Job, terms: Terms) -> Job:
+        if self._blobs is None:
+            return job
+        return await asyncio.to_thread(self._blobs.store_inputs, job, lifetime_ms(job, self._settings, terms))
+
+    async def _drop(self, job: Job) -> None:
+        if self._blobs is not None and job.outside:
+            with contextlib.suppress(BlobsUnavailable):  # it goes with its hour
+                await asyncio.to_thread(self._blobs.drop, job.folder)
 
     async def _of_key(self, job_id: str) -> JobRecord:
         try:
@@ -193,9 +217,13 @@ class Dispatcher:
         return [event_from(entry, fields) for entry, fields in found]
 
     async def _tend(self) -> None:
-        """Every second: end jobs that nobody came for in time, and see how full Redis's memory is."""
-        while not self._closing:
+        """Every second: end jobs that nobody came for in time, see how full Redis is, at times prune blobs."""
+        for turn in itertools.count():
+            if self._closing:
+                return
             try:
+                if self._blobs is not None and turn % PRUNE_EVERY == 0:
+                    await asyncio.to_thread(self._blobs.prune)
                 await self._line.run(scripts.SWEEP([keys.DUE], keys.GROUP, SWEEP_COUNT))
                 memory: Any = await self._line.client.info("memory")
                 limit = int(memory["maxmemory"]) * self._settings.max_memory_fraction

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from shared import keys
+from shared.blobs import BlobStore, open_store
 from shared.codec import DecodeError, decode_job, unpack
 from shared.errors import InputGone, InvalidRequest, JobFinished, NotFinished
 from shared.jobs import Job, JobRecord, Terms, new_id
@@ -14,7 +16,7 @@ from shared.queue import scripts
 from shared.queue.records import not_found, record_from
 from shared.queue.submission import refusal
 from shared.redis import Call, RedisError, connect_async, run_async
-from shared.settings import RedisSettings
+from shared.settings import QueueSettings, RedisSettings
 
 SCAN = 200
 SCAN_AT_MOST = 4_000
@@ -41,8 +43,9 @@ class Filter:
 class Ledger:
     """The asynchronous jobs of the whole system. Every method raises QueueUnavailable when Redis is away."""
 
-    def __init__(self, redis: RedisSettings) -> None:
+    def __init__(self, redis: RedisSettings, queue: QueueSettings) -> None:
         self._client = connect_async(redis)
+        self._blobs = open_store(queue)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -62,9 +65,11 @@ class Ledger:
     async def erase(self, job_id: str) -> None:
         """Remove every trace of a job; one that waits or runs is canceled by that. Raises JobNotFound."""
         own = [keys.job(job_id), keys.events(job_id), keys.kept_input(job_id), keys.watchers(job_id)]
-        blobs = await self._run(scripts.ERASE([*own, keys.JOBS, keys.DUE, keys.DEAD], keys.GROUP, job_id))
-        if blobs is None:
+        folder = await self._run(scripts.ERASE([*own, keys.JOBS, keys.DUE, keys.DEAD], keys.GROUP, job_id))
+        if folder is None:
             raise not_found()
+        if folder and self._blobs is not None:
+            await asyncio.to_thread(self._blobs.drop, folder.decode())
 
     async def again(self, job_id: str) -> tuple[Job, Terms]:
         """A new job with the input and the webhook of one that ended, to be submitted.
@@ -89,7 +94,7 @@ class Ledger:
             input_ttl_ms=None if input_ttl is None else int(input_ttl),
             webhook=None if webhook is None else unpack(webhook),
         )
-        return renewed(kept), terms
+        return await renewed(kept, self._blobs), terms
 
     async def jobs(self, wanted: Filter, limit: int, cursor: str = "") -> tuple[list[JobRecord], str]:
         """Up to ``limit`` jobs, newest first, without results, and the cursor of the next page ("" at the end).
@@ -152,12 +157,17 @@ class Ledger:
         return answer
 
 
-def renewed(packed: bytes) -> Job:
-    """The job of those bytes under a new id. Raises InvalidRequest when they are none."""
+async def renewed(packed: bytes, blobs: BlobStore | None) -> Job:
+    """The job of those bytes under a new id, with its images. Raises InputGone, InvalidRequest when it is no job."""
     try:
-        return replace(decode_job(packed), id=new_id())
+        job = decode_job(packed)
     except DecodeError as error:
         raise InvalidRequest(f"The job cannot be read: {error}.") from error
+    if job.outside and blobs is None:
+        raise InputGone("The job's images are in a store that this server has not been told of.")
+    if blobs is not None:
+        job = await asyncio.to_thread(blobs.restored, job)
+    return replace(job, id=new_id())
 
 
 def _listed(job_id: str, row: Sequence[bytes | None]) -> JobRecord | None:

@@ -42,6 +42,12 @@ def submission(job: Job, settings: QueueSettings, terms: Terms | None = None, *,
     )
 
 
+def lifetime_ms(job: Job, settings: QueueSettings, terms: Terms) -> int:
+    """How long from now anything of the job can be needed."""
+    result = _or_seconds(terms.result_ttl_ms, settings.result_ttl_s)
+    return job.timeout_ms + max(result, _or_seconds(terms.input_ttl_ms, settings.input_ttl_s))
+
+
 def accepted(answer: Any) -> tuple[int, str]:
     """When the job was accepted (ms), and the id of the job that its idempotency key stood for already, or "".
 
@@ -79,6 +85,8 @@ def _record(job: Job, terms: Terms, input_ttl_ms: int) -> list[str | bytes | int
     """Names and values of the record."""
     fields: dict[str, str | bytes | int] = {"model": job.model, "hardware": job.hardware, "lane": job.lane}
     fields |= {"metadata": pack(job.metadata), "trace": pack(job.trace), "images": len(job.inputs)}
+    if job.folder:
+        fields["folder"] = job.folder
     if input_ttl_ms > 0:
         fields["input_ttl"] = input_ttl_ms
     if terms.webhook is not None:

@@ -42,7 +42,7 @@ async def dispatcher(redis_url: str) -> AsyncIterator[Dispatcher]:
 
 @pytest.fixture
 async def ledger(redis_url: str) -> AsyncIterator[Ledger]:
-    made = Ledger(RedisSettings(redis_url=redis_url))
+    made = Ledger(RedisSettings(redis_url=redis_url), SETTINGS)
     yield made
     await made.close()
 
@@ -330,7 +330,7 @@ async def test_results_last_as_long_as_the_job_asked(
 async def test_dead_letters_are_read_run_again_and_thrown_away(
     dispatcher: Dispatcher, worker: QueueConsumer, redis_url: str
 ) -> None:
-    dead = DeadLetters(RedisSettings(redis_url=redis_url))
+    dead = DeadLetters(RedisSettings(redis_url=redis_url), SETTINGS)
     try:
         records = [await dispatcher.submit(job(metadata={"n": str(number)})) for number in range(3)]
         assert len(worker.take([STREAM], 3)) == 3

@@ -40,7 +40,7 @@ def worker(client: SyncRedis) -> QueueConsumer:
 @pytest.fixture
 async def ledger(redis_url: str, client: SyncRedis) -> AsyncIterator[Ledger]:
     assert client.ping()
-    made = Ledger(RedisSettings(redis_url=redis_url))
+    made = Ledger(RedisSettings(redis_url=redis_url), QueueSettings())
     yield made
     await made.close()
 

@@ -112,7 +112,7 @@ class Pipeline:
             if work.expired or work.abandoned:
                 raise LATE  # noqa: TRY301 - one exit for every way in which an image can fail
             begun = clock_ms()
-            image = self._engine.decode(work.taken.job.inputs[item.index], work.params)
+            image = self._engine.decode(work.taken.image(item.index), work.params)
             decoded = clock_ms()
             item.prepared = work.model.preprocess(image, work.params)
             work.note("decode_ms", decoded - begun)
