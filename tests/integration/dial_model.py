@@ -1,7 +1,7 @@
 """A classifier whose brightness is a dial for how long it takes: a test's way to catch a worker in the middle.
 
 The graph is a real one that ONNX Runtime runs: a Loop of ``exp(20 * brightest pixel of the batch)`` turns. Black
-answers at once, SLOW takes about a second, and WHITE would take hours: a model that hangs.
+answers at once, SLOW takes about a second, LONG some seconds, and WHITE would take hours: a model that hangs.
 The answer is the strongest colour, so that every picture's answer can be checked.
 """
 
@@ -18,7 +18,7 @@ from tests.unit.engine import graphs
 
 SIZE = 8
 COLOURS = ("red", "green", "blue")
-INSTANT, SLOW, WHITE = 40, 170, 255
+INSTANT, SLOW, LONG, WHITE = 40, 170, 185, 255
 
 
 def repository(folder: Path, *names: str) -> Path:

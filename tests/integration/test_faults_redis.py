@@ -65,9 +65,9 @@ async def test_a_restart_loses_nothing_that_was_accepted(bench: Bench, redis_ser
     slow = Job("dial", [dial.picture("blue", dial.SLOW)])
     await bench.dispatcher.submit(slow)
     await bench.running(slow.id)
-    await asyncio.gather(*(bench.dispatcher.submit(job) for _, job in wanted.values()))
     called = asyncio.create_task(answer_of(bench, "green"))
     await asyncio.sleep(0.1)
+    await asyncio.gather(*(bench.dispatcher.submit(job) for _, job in wanted.values()))
     getattr(redis_server, how)()
     with pytest.raises(QueueUnavailable):
         await bench.dispatcher.submit(Job("dial", [b"refused"]))

@@ -137,7 +137,7 @@ async def test_a_stopped_worker_loses_its_jobs_and_its_late_answers_do_not_count
 
 async def test_sigterm_drains_and_loses_nothing(bench: Bench) -> None:
     (first,) = await bench.ready("first")
-    slow, behind = jobs(2, dial.SLOW), jobs(40)
+    slow, behind = jobs(1, dial.LONG), jobs(40)  # longer than the worker's watchdog sleeps
     await submit(bench, slow)
     await bench.running(next(iter(slow)))
     await submit(bench, behind)
