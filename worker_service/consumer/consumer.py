@@ -16,13 +16,15 @@ from shared.redis import RedisError, SyncRedis, connect
 from shared.settings import QueueSettings, RedisSettings
 from worker_service.consumer.advert import Advert
 from worker_service.consumer.intake import Intake
-from worker_service.consumer.pipeline import Pipeline
+from worker_service.consumer.pipeline import Pipeline, Threads
 from worker_service.consumer.scout import Every, Scout
 from worker_service.consumer.settings import ConsumerSettings
 from worker_service.engine.engine import Engine
 
 PROGRESS_EVERY_S = 0.25
 log = structlog.get_logger(__name__)
+LEAST_PREFETCH = 8
+"""A small model runs several images in the time that it takes to fetch and decode one."""
 
 
 class Consumer:
@@ -36,9 +38,10 @@ class Consumer:
         self.advert = Advert(settings, engine, int(time.time() * 1000))
         self._queue = QueueConsumer(client, queue, self.advert.id)
         self._reporter = FleetReporter(client)
-        prefetch = settings.prefetch or engine.runtime.max_batch
         identity = (self.advert.id, self.advert.hardware)
-        self._pipeline = Pipeline(engine, self._finish, settings.decode_threads, prefetch, identity)
+        threads = Threads(settings.decode_threads, settings.runs or engine.runtime.profile.runs)
+        prefetch = settings.prefetch or max(LEAST_PREFETCH, threads.runs * engine.runtime.max_batch)
+        self._pipeline = Pipeline(engine, self._finish, threads, prefetch, identity)
         self.advert.pipeline = self._pipeline
         self._intake = Intake(self._queue, self._pipeline, self._held, self.advert.hardware)
         scout = Scout(self._queue, self._reporter, engine, self._pipeline, self.advert)

@@ -1,4 +1,4 @@
-"""The stages of a job inside a worker: prepare (decode threads) -> infer (one thread) -> post and finish (one thread).
+"""The stages of a job inside a worker: prepare (decode threads) -> infer (one or few) -> post and finish (one thread).
 
 While the model runs one batch, the next is decoded; the stages share nothing but queues. ``room`` bounds how much is
 taken ahead: one batch in preparation beside the one that runs.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -28,12 +28,20 @@ LATE = DeadlineExceeded("The job was not finished within its time limit; raise i
 BROKEN = InferenceFailed("The model failed on this image; the worker's log says why.")
 
 
+class Threads(NamedTuple):
+    """How many images are prepared, and how many batches run, at the same time. Runs share the session's threads."""
+
+    decode: int = 2
+    runs: int = 1
+
+
 class Pipeline:
     """Runs jobs and hands their results to ``finish``, which may be called from several threads."""
 
-    def __init__(self, engine: Engine, finish: Finish, threads: int, prefetch: int, identity: tuple[str, str]) -> None:
+    def __init__(
+        self, engine: Engine, finish: Finish, threads: Threads, prefetch: int, identity: tuple[str, str]
+    ) -> None:
         self.counters = Counters()
-        self.batch_started: float | None = None
         self._engine = engine
         self._finish = finish
         self._identity = identity
@@ -42,18 +50,28 @@ class Pipeline:
         self._in_flight: set[Taken] = set()
         self._changed = threading.Condition()
         self._ready = ReadyQueue()
-        self._decoders = ThreadPoolExecutor(threads, "decode")
+        self._running: dict[int, float] = {}
+        self._decoders = ThreadPoolExecutor(threads.decode, "decode")
         self._post = ThreadPoolExecutor(1, "post")
-        self._runner = threading.Thread(target=self._infer_forever, name="infer", daemon=True)
+        self._runners = [
+            threading.Thread(target=self._infer_forever, name=f"infer_{number}", daemon=True)
+            for number in range(threads.runs)
+        ]
 
     def start(self) -> None:
         """Begin to run what is accepted."""
-        self._runner.start()
+        for runner in self._runners:
+            runner.start()
 
     @property
     def alive(self) -> bool:
-        """Whether the inference thread lives."""
-        return self._runner.is_alive()
+        """Whether the inference threads live."""
+        return all(runner.is_alive() for runner in self._runners)
+
+    @property
+    def batch_started(self) -> float | None:
+        """When the oldest of the batches that run now began, in ms of the monotonic clock; None when none runs."""
+        return min(list(self._running.values()), default=None)
 
     @property
     def held(self) -> list[Taken]:
@@ -145,11 +163,11 @@ class Pipeline:
                 self._post.submit(self._settle_raw, *self._infer(batch))
 
     def _infer(self, batch: list[Item]) -> tuple[list[Item], list[Raw | None], float]:
-        self.batch_started = begun = clock_ms()
+        begun = self._running[threading.get_ident()] = clock_ms()
         try:
             raws = self._run(batch[0].work.model, batch)
         finally:
-            self.batch_started = None
+            del self._running[threading.get_ident()]
         return batch, raws, clock_ms() - begun
 
     def _run(self, model: AnyModel, batch: list[Item]) -> list[Raw | None]:

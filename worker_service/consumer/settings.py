@@ -18,8 +18,9 @@ class ConsumerSettings(BaseSettings):
         4, ge=2, le=64, description="Slow tasks (batches, webhooks) that one worker process runs at the same time."
     )
     decode_threads: int = Field(2, ge=1, le=256, description="Threads that decode and preprocess beside inference.")
+    runs: int = Field(0, ge=0, le=64, description="Model runs at the same time; 0 takes the profile's figure.")
     prefetch: int = Field(
-        0, ge=0, description="Images prepared ahead while the model runs; 0 takes one batch of the profile."
+        0, ge=0, description="Images prepared ahead while the model runs; 0 takes a batch for each run, at least 8."
     )
     adopt_after_ms: int = Field(
         2_000, ge=0, description="A worker takes up a model that others hold when its oldest job has waited this long."

@@ -11,7 +11,7 @@ from typing import Any
 from shared.errors import InvalidImage, InvalidRequest, ModelNotFound
 from shared.jobs import Job, JobResult
 from shared.queue.consumer import Taken
-from worker_service.consumer.pipeline import Pipeline
+from worker_service.consumer.pipeline import Pipeline, Threads
 from worker_service.consumer.work import Item, Work
 from worker_service.engine.family import Prepared
 
@@ -115,9 +115,9 @@ def take(*names: str, model: str = "m", waited_ms: int = 0, attempt: int = 1, **
     return Taken("stream", "1-0", attempt, waited_ms, {}, made)
 
 
-def pipeline(finish: Finished, *models: FakeModel, prefetch: int = 8) -> tuple[Pipeline, FakeEngine]:
+def pipeline(finish: Finished, *models: FakeModel, prefetch: int = 8, runs: int = 1) -> tuple[Pipeline, FakeEngine]:
     engine = FakeEngine(*(models or (FakeModel(),)))
-    made = Pipeline(engine, finish, threads=1, prefetch=prefetch, identity=("w1", "cpu"))  # type: ignore[arg-type]
+    made = Pipeline(engine, finish, Threads(1, runs), prefetch, ("w1", "cpu"))  # type: ignore[arg-type]
     made.start()
     return made, engine
 

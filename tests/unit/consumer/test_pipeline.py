@@ -188,6 +188,18 @@ def test_the_run_in_progress_can_be_seen_from_outside() -> None:
     assert made.alive
 
 
+def test_runs_overlap_when_there_may_be_several() -> None:
+    model, finished = FakeModel(), Finished()
+    model.gate.clear()
+    made, _ = pipeline(finished, model, runs=2)
+    for name in ("a", "b"):
+        made.accept(take(name))
+        while [name] not in model.batches:
+            pass
+    model.gate.set()
+    assert set(finished.wait(2)) == {"a", "b"}
+
+
 def test_counters_tell_what_was_done() -> None:
     finished = Finished()
     made, _ = pipeline(finished)

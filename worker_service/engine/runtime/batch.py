@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,8 @@ from shared.errors import InferenceFailed
 from worker_service.engine.runtime.session import Session, numpy_dtype
 
 Array = npt.NDArray[Any]
+Buffers = dict[str, Array]
+"""Memory that batches are put together in, by input."""
 
 Split = Callable[[Sequence[Array], int], list[tuple[Array, ...]]]
 """Outputs of a run and the number of items in it, to the outputs of each item."""
@@ -39,13 +40,13 @@ class Batcher:
         self._session = session
         self._split = split or by_first_axis
         self._dtypes = {spec.name: numpy_dtype(spec) for spec in session.signature.inputs}
-        self._buffers: dict[str, Array] = {}
-        self._lock = Lock()
+        self._buffers: list[Buffers] = []
+        self._idle: list[Buffers] = []
 
     @property
     def bytes(self) -> int:
         """Memory that the input buffers hold."""
-        return sum(buffer.nbytes for buffer in self._buffers.values())
+        return sum(buffer.nbytes for buffers in self._buffers for buffer in buffers.values())
 
     def run(self, items: Sequence[Mapping[str, Array]]) -> list[tuple[Array, ...]]:
         """Outputs per item, in order, without the batch axis. Raises InferenceFailed."""
@@ -56,18 +57,30 @@ class Batcher:
 
     def _run_once(self, items: Sequence[Mapping[str, Array]]) -> list[tuple[Array, ...]]:
         size = self.fixed or len(items)
-        with self._lock:  # the buffers are ours until the run is over
-            outputs = self._session.run({name: self._stack(name, items, size) for name in self._dtypes})
+        buffers = self._borrow()
+        try:
+            outputs = self._session.run({name: self._stack(name, items, size, buffers) for name in self._dtypes})
+        finally:
+            self._idle.append(buffers)
         return self._split(outputs, size)[: len(items)]
 
-    def _stack(self, name: str, items: Sequence[Mapping[str, Array]], size: int) -> Array:
+    def _borrow(self) -> Buffers:
+        """Buffers that no other run uses; there are as many sets as there have been runs at the same time."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            made: Buffers = {}
+            self._buffers.append(made)
+            return made
+
+    def _stack(self, name: str, items: Sequence[Mapping[str, Array]], size: int, buffers: Buffers) -> Array:
         """[size, ...] in the graph's own type; a single item of that type is passed on without a copy."""
         first = items[0][name]
         if size == 1 and first.dtype == self._dtypes[name] and first.flags.c_contiguous:
             return first[None]
-        buffer = self._buffers.get(name)
+        buffer = buffers.get(name)
         if buffer is None or buffer.shape[0] < size or buffer.shape[1:] != first.shape:
-            buffer = self._buffers[name] = np.zeros((size, *first.shape), self._dtypes[name])
+            buffer = buffers[name] = np.zeros((size, *first.shape), self._dtypes[name])
         for i, item in enumerate(items):
             if item[name].shape != first.shape:
                 raise InferenceFailed(f"Input {name!r} differs in shape between the items of one batch.")

@@ -55,6 +55,7 @@ class HardwareProfile(_Strict):
     required_providers: tuple[str, ...] = Field((), description="Providers that on_missing is about.")
     on_missing: Literal["warn", "refuse"] = "warn"
     max_batch: int = Field(ge=1, le=1024)
+    runs: int = Field(1, ge=1, le=64, description="Model runs that a worker keeps going at the same time.")
     max_model_bytes: int = Field(0, ge=0, description="Memory for held models; 0 is no limit but their number.")
     memory_arena: bool = True
     warm_up_batches: tuple[int, ...] = Field((1,), description="Batch sizes run on blank images at load.")
