@@ -1,7 +1,7 @@
 # Sourced by script/server and script/test: finds Python, makes .venv, installs the pinned packages.
 # Plain bash, 3.2 included (macOS). Every failure is one line that says what to do.
 set -euo pipefail
-trap 'printf "error: the setup stopped unexpectedly; bash -x %s shows why\n" "$0" >&2' EXIT
+trap '[ $? = 0 ] || printf "error: the setup stopped unexpectedly; bash -x %s shows why\n" "$0" >&2' EXIT
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 VENV="$ROOT/.venv"
