@@ -52,7 +52,9 @@ class ObjectDetectionRequest(ClassificationRequest):
 
     PARAMS: ClassVar[dict[str, str]] = {
         name: name
-        for name in ("class_agnostic_nms", "class_filter", "iou_threshold", "max_detections", "max_candidates")
+        for name in (
+            *("class_agnostic_nms", "class_filter", "iou_threshold", "max_detections", "max_candidates", "nms_mode"),
+        )
     }
 
     class_agnostic_nms: bool = Field(default=False, description="Suppress overlapping boxes of different classes too.")
@@ -60,6 +62,11 @@ class ObjectDetectionRequest(ClassificationRequest):
     iou_threshold: Fraction | None = Field(default=None, description="Overlap above which the weaker box is dropped.")
     max_detections: int | None = Field(default=None, ge=1, le=10_000, description="Most boxes in an answer.")
     max_candidates: int | None = Field(default=None, ge=1, le=100_000, description="Most boxes considered by NMS.")
+    nms_mode: Literal["iou", "legacy"] | None = Field(
+        default=None,
+        description="What `iou_threshold` compares: intersection over union (`iou`), or the share of the weaker box that "
+        "the stronger one covers (`legacy`). Absent: the model's own.",
+    )
 
 
 class InstanceSegmentationRequest(ObjectDetectionRequest):

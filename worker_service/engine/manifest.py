@@ -46,9 +46,10 @@ class _Open(BaseModel):
 class InputSpec(_Open):
     """How pixels become the graph's input: value = (pixel * scale - mean) / std, per channel in ``channels`` order.
 
-    ``border`` is what a letterboxed image leaves free of the width and height at least. The antialias interpolations
-    are Pillow's, which torchvision and Hugging Face use. With ``precision`` float32 resizing does not round to whole
-    pixel values.
+    ``border`` is what a letterboxed image leaves free of the width and height at least. A center-crop first brings the
+    shorter side to the input's divided by ``crop_fraction``; half a pixel of ``crop_offset`` is rounded to even as
+    torchvision does, or down as Hugging Face does. The antialias interpolations are Pillow's, which both use. With
+    ``precision`` float32 resizing does not round to whole pixel values.
     """
 
     width: int = Field(ge=1, le=8192)
@@ -59,6 +60,7 @@ class InputSpec(_Open):
     pad: int = Field(114, ge=0, le=255)
     border: int = Field(0, ge=0, le=1024)
     crop_fraction: float = Field(1.0, gt=0, le=1)
+    crop_offset: Literal["round", "floor"] = "round"
     channels: Literal["rgb", "bgr"] = "rgb"
     scale: float = Field(1 / 255, gt=0, allow_inf_nan=False)
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)

@@ -5,6 +5,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from worker_service.engine.manifest import InputSpec
 from worker_service.engine.vision.fit import fit
@@ -73,6 +74,67 @@ def test_centre_crop_keeps_the_middle() -> None:
     image[:, 64:128] = 255
     tensor, _ = fit(image, InputSpec(width=64, height=64, resize="center-crop"))
     assert tensor.min() == 1.0
+
+
+@pytest.mark.parametrize(
+    ("size", "offset"), [((11, 14), {"round": 2, "floor": 1}), ((11, 16), {"round": 2, "floor": 2})]
+)
+def test_half_a_pixel_of_a_crop_goes_either_way(size: tuple[int, int], offset: dict[str, int]) -> None:
+    for way, expected in offset.items():
+        spec = InputSpec.model_validate({"width": 11, "height": 11, "resize": "center-crop", "crop_offset": way})
+        assert fit(np.zeros((*size, 3), np.uint8), spec)[1].left == -expected
+
+
+@pytest.mark.parametrize("size", [(300, 200), (201, 333), (224, 224), (97, 1000)])
+@pytest.mark.parametrize("interpolation", ["antialias-linear", "antialias-cubic"])
+def test_antialiased_crops_are_pillows(size: tuple[int, int], interpolation: str) -> None:
+    """Shorter side 256, longer one truncated, 224 in the middle: what torchvision does for ImageNet's nets."""
+    image = np.random.default_rng(4).integers(0, 256, (*size, 3), np.uint8)
+    spec = InputSpec.model_validate(
+        {"width": 224, "height": 224, "resize": "center-crop", "crop_fraction": 0.875, "interpolation": interpolation}
+    )
+    tensor, _ = fit(image, spec)
+    short = min(size)
+    high, wide = (256 if side == short else int(256 * side / short) for side in size)
+    kind = Image.Resampling.BILINEAR if interpolation == "antialias-linear" else Image.Resampling.BICUBIC
+    resized = np.asarray(Image.fromarray(image[..., ::-1].copy()).resize((wide, high), kind))
+    top, left = round((high - 224) / 2), round((wide - 224) / 2)
+    expected = resized[top : top + 224, left : left + 224].transpose(2, 0, 1) / np.float32(255)
+    np.testing.assert_allclose(tensor, expected, atol=1e-6)
+
+
+def test_resizing_in_floats_does_not_round() -> None:
+    image = np.random.default_rng(4).integers(0, 256, (50, 70, 3), np.uint8)
+    fields = {"width": 33, "height": 21, "resize": "stretch", "channels": "bgr"}
+    rounded, _ = fit(image, InputSpec.model_validate(fields))
+    exact, _ = fit(image, InputSpec.model_validate({**fields, "precision": "float32"}))
+    resized = cv2.resize(image.astype(np.float32), (33, 21), interpolation=cv2.INTER_LINEAR).transpose(2, 0, 1)
+    np.testing.assert_allclose(exact, resized / 255, atol=1e-6)
+    assert 1e-4 < np.abs(exact - rounded).max() < 1.01 / 255
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_border_is_left_free(size: tuple[int, int]) -> None:
+    spec = InputSpec(width=64, height=48, border=6)
+    tensor, geometry = fit(np.full((*size, 3), 255, np.uint8), spec)
+    shown = tensor[0] == 1
+    assert shown.any(axis=0).sum() <= 58
+    assert shown.any(axis=1).sum() <= 42
+    assert shown.any(axis=0).sum() == 58 or shown.any(axis=1).sum() == 42
+    assert (geometry.left, geometry.top) == (
+        int(np.flatnonzero(shown.any(axis=0))[0]),
+        int(np.flatnonzero(shown.any(axis=1))[0]),
+    )
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_uint8_tensors_hold_the_pixels(size: tuple[int, int]) -> None:
+    image = np.random.default_rng(1).integers(0, 256, (*size, 3), np.uint8)
+    spec = InputSpec(width=64, height=64, scale=1.0)
+    tensor, _ = fit(image, spec, np.uint8)
+    expected, _ = fit(image, spec)
+    assert tensor.dtype == np.uint8
+    assert np.array_equal(tensor, expected)
 
 
 def test_crop_fraction_cuts_the_border() -> None:

@@ -69,7 +69,8 @@ def fit(
     pixels = _resize(image, (width, height), spec)
     left, top = _offset(spec.width - width), _offset(spec.height - height)
     if spec.resize == "center-crop":
-        left, top = -round((width - spec.width) / 2), -round((height - spec.height) / 2)
+        whole = round if spec.crop_offset == "round" else floor
+        left, top = -whole((width - spec.width) / 2), -whole((height - spec.height) / 2)
         pixels = pixels[-top : spec.height - top, -left : spec.width - left]
     tensor = np.empty((3, spec.height, spec.width), dtype)
     _write(pixels, tensor, spec, (max(left, 0), max(top, 0)))
