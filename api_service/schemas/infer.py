@@ -64,8 +64,8 @@ class ObjectDetectionRequest(ClassificationRequest):
     max_candidates: int | None = Field(default=None, ge=1, le=100_000, description="Most boxes considered by NMS.")
     nms_mode: Literal["iou", "legacy"] | None = Field(
         default=None,
-        description="What `iou_threshold` compares: intersection over union (`iou`), or the share of the weaker box that "
-        "the stronger one covers (`legacy`). Absent: the model's own.",
+        description="What `iou_threshold` compares: intersection over union (`iou`), or the share of the weaker box "
+        "that the stronger one covers (`legacy`). Absent: the model's own.",
     )
 
 

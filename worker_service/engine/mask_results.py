@@ -44,7 +44,7 @@ class Instances(Detections):
 
     def _run_lengths(self, mask: Mask) -> dict[str, Any]:
         size = (self.image[1], self.image[0])
-        return {"size": list(size), "counts": compress(run_lengths(*mask.pixels(), size))}
+        return {"size": list(size), "counts": compress(run_lengths(mask.runs(), size))}
 
 
 @dataclass(frozen=True)

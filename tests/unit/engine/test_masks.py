@@ -9,7 +9,7 @@ import pytest
 from worker_service.engine.manifest import InputSpec
 from worker_service.engine.vision.fit import Geometry, fit
 from worker_service.engine.vision.masks import Mask, cut_masks, mask_axes, prototype_planes, reach, target_axis
-from worker_service.engine.vision.rle import run_lengths
+from worker_service.engine.vision.rle import column_runs, run_lengths
 
 INPUT = (64, 64)
 SIZES = [(64, 64), (48, 64), (200, 90), (37, 61), (16, 9), (333, 517)]
@@ -125,6 +125,19 @@ def test_outlines_enclose_what_the_mask_covers(mode: Any) -> None:
     assert shared == 1 if mode == "accurate" else shared > 0.75  # an outline runs through the centres of coarse cells
 
 
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("mode", ["accurate", "fast", "tradeoff"])
+def test_runs_are_those_of_the_pixels(size: tuple[int, int], mode: Any) -> None:
+    random = np.random.default_rng(8)
+    planes = random.normal(size=(20, 16, 16)).astype(np.float32)
+    boxes = np.sort(random.uniform(-0.1, 1.1, (20, 2, 2)) * [size[1], size[0]], axis=1).reshape(20, 4)
+    geometry = geometry_of(size, "letterbox")
+    source = mask_axes(geometry, INPUT, (16, 16))
+    target = [target_axis(axis, mode, 0.4) for axis in source]
+    for mask in cut_masks(planes, boxes.astype(np.float32), source, (target[0], target[1])):
+        assert np.array_equal(mask.runs(), column_runs(full(mask, geometry)))
+
+
 def test_only_the_largest_outline_counts() -> None:
     source = mask_axes(geometry_of((64, 64), "stretch"), INPUT, (64, 64))
     plane = np.full((1, 64, 64), -1, np.float32)
@@ -143,7 +156,7 @@ def test_boxes_without_room_have_masks_without_points(box: list[float], mode: An
     planes = np.full((1, 16, 16), -1, np.float32)
     (mask,) = cut_masks(planes, np.array([box], np.float32), source, (target[0], target[1]))
     assert mask.outline().shape == (0, 2)
-    assert run_lengths(*mask.pixels(), (333, 517)).tolist() == [333 * 517]
+    assert run_lengths(mask.runs(), (333, 517)).tolist() == [333 * 517]
 
 
 def test_reach_holds_everything_positive() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from worker_service.engine.vision.rle import compress, expand, run_lengths
+from worker_service.engine.vision.rle import column_runs, compress, expand, run_lengths
 
 
 def naive_counts(mask: Any) -> list[int]:
@@ -49,7 +49,7 @@ def test_counts_equal_the_naive_ones(case: tuple[Any, int, int, tuple[int, int]]
     crop, left, top, size = case
     mask = np.zeros(size, np.uint8)
     mask[top : top + crop.shape[0], left : left + crop.shape[1]] = crop
-    counts = run_lengths(crop, left, top, size)
+    counts = run_lengths(column_runs(crop) + np.array([left, top, top]), size)
     assert counts.tolist() == naive_counts(mask)
     assert np.array_equal(np.repeat(np.arange(len(counts)) % 2, counts).reshape(size[::-1]).T, mask)
 
@@ -64,7 +64,7 @@ def test_text_equals_the_naive_one_and_comes_back(counts: list[int]) -> None:
 @pytest.mark.parametrize("value", [0, 1])
 def test_one_value_throughout(value: int) -> None:
     crop = np.full((3, 2), value, np.uint8)
-    assert run_lengths(crop, 0, 0, (3, 2)).tolist() == ([0, 6] if value else [6])
+    assert run_lengths(column_runs(crop), (3, 2)).tolist() == ([0, 6] if value else [6])
 
 
 def test_a_text_worked_out_by_hand() -> None:

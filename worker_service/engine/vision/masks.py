@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from worker_service.engine.vision.fit import Geometry
+from worker_service.engine.vision.rle import Runs, column_runs
 
 Floats = npt.NDArray[np.float32]
 Bits = npt.NDArray[np.uint8]
@@ -36,6 +37,11 @@ class Axis:
     start: float
     pixels: int
     cells: int
+
+    @property
+    def is_pixels(self) -> bool:
+        """Whether the cells are the pixels of the source."""
+        return (self.step, self.start) == (1.0, 0.0)
 
     def inside(self, low: float, high: float) -> tuple[int, int]:
         """First cell and end of the cells whose index is in [low, high), given in pixels; at least one cell."""
@@ -95,11 +101,32 @@ class Mask:
 
     def pixels(self) -> tuple[Bits, int, int]:
         """The mask in source pixels: [h, w] of 0 or 1, and the column and row where it begins."""
-        if self.across.step == self.down.step == 1:
+        if self.across.is_pixels and self.down.is_pixels:
             return self.cells, self.left, self.top
         columns, left = _spread(self.across, self.left, self.cells.shape[1])
         rows, top = _spread(self.down, self.top, self.cells.shape[0])
         return self.cells[rows][:, columns], left, top
+
+    def runs(self) -> Runs:
+        """Runs of the mask in source pixels [n, 3]: column, first row, end.
+
+        Coarse cells are not spread out first: the runs of a column of cells are those of each pixel column in it.
+        """
+        runs = column_runs(self.cells)
+        if self.across.is_pixels and self.down.is_pixels:
+            return np.asarray(runs + np.array([self.left, self.top, self.top]))
+        edges = np.arange(self.cells.shape[0] + 1) + self.top
+        rows = np.clip(np.ceil(edges * self.down.step + self.down.start - 0.5), 0, self.down.pixels).astype(np.int64)
+        runs[:, 1:] = rows[runs[:, 1:]]
+        runs = runs[runs[:, 1] < runs[:, 2]]
+        columns, left = _spread(self.across, self.left, self.cells.shape[1])
+        each = np.bincount(runs[:, 0], minlength=self.cells.shape[1])
+        first, count = (np.cumsum(each) - each)[columns], each[columns]
+        # Positions in ``runs``: those of each pixel column's cells, one after the other.
+        within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+        spread: Runs = runs[np.repeat(first, count) + within]
+        spread[:, 0] = np.repeat(np.arange(len(columns)) + left, count)
+        return spread
 
 
 def mask_axes(geometry: Geometry, size: tuple[int, int], grid: tuple[int, int]) -> tuple[Axis, Axis]:

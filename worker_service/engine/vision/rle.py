@@ -11,32 +11,38 @@ import numpy.typing as npt
 
 Bits = npt.NDArray[np.uint8]
 Counts = npt.NDArray[np.int64]
+Runs = npt.NDArray[np.int64]
 
 # 13 groups of 5 bits hold any difference of image sizes that fit into memory.
 GROUPS = 13
 
 
-def run_lengths(crop: Bits, left: int, top: int, size: tuple[int, int]) -> Counts:
-    """Counts of zeros and ones in turn for a mask that is zero outside a crop.
+def column_runs(mask: Bits) -> Runs:
+    """Runs of ones in a mask [h, w] of 0 or 1, column by column: [n, 3] of column, first row and end."""
+    # One zero after each column: no run goes on into the next, and every other change is an end.
+    columns = np.zeros((mask.shape[1], mask.shape[0] + 1), np.uint8)
+    columns[:, :-1] = mask.T
+    flat = columns.reshape(-1)
+    changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    if flat[0]:
+        changes = np.concatenate([[0], changes])
+    column, row = np.divmod(changes.reshape(-1, 2), columns.shape[1])
+    return np.stack([column[:, 0], row[:, 0], row[:, 1]], axis=1)
+
+
+def run_lengths(runs: Runs, size: tuple[int, int]) -> Counts:
+    """Counts of zeros and ones in turn.
 
     Args:
-        crop: [h, w] of 0 or 1.
-        left, top: where it begins in the image.
+        runs: [n, 3] column, first row and end of each run in the image, in this order.
         size: height and width of the image.
     """
     height, width = size
-    columns = np.zeros((crop.shape[1], crop.shape[0] + 2), np.int8)
-    columns[:, 1:-1] = crop.T
-    steps = np.diff(columns, axis=1)
-    column, first = np.nonzero(steps == 1)
-    end = np.nonzero(steps == -1)[1]
-    begins = (column + left) * height + first + top
-    ends = (column + left) * height + end + top
+    begins, ends = runs[:, 0] * height + runs[:, 1], runs[:, 0] * height + runs[:, 2]
     # A run that ends at the bottom of one column and goes on at the top of the next is one run.
     whole = np.flatnonzero(begins[1:] == ends[:-1])
     edges = np.stack([np.delete(begins, whole + 1), np.delete(ends, whole)], axis=1).reshape(-1)
-    bounds = np.concatenate([[0], edges, [height * width]])
-    counts = np.diff(bounds)
+    counts = np.diff(np.concatenate([[0], edges, [height * width]]))
     return counts[:-1] if counts.size > 1 and counts[-1] == 0 else counts
 
 
