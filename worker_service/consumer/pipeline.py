@@ -48,6 +48,7 @@ class Pipeline:
         self._prefetch = prefetch
         self._ahead = 0
         self._in_flight: set[Taken] = set()
+        self._ended: list[tuple[Taken, JobResult]] = []  # of the post thread alone
         self._changed = threading.Condition()
         self._ready = ReadyQueue()
         self._running: dict[int, float] = {}
@@ -216,7 +217,14 @@ class Pipeline:
         for work in ended:
             phases = {name: work.timings.get(name, 0.0) for name in ("decode_ms", "preprocess_ms")}
             self.counters.add(work.model.manifest.id, jobs=1, queue_ms=float(work.taken.waited_ms), **phases)
-        self._end([(work.taken, work.result(*self._identity)) for work in ended])
+        if ended and not self._ended:
+            self._post.submit(self._flush)
+        self._ended += ((work.taken, work.result(*self._identity)) for work in ended)
+
+    def _flush(self) -> None:
+        """Write, in one round trip, every result that was ready when the post thread came to this."""
+        ended, self._ended = self._ended, []
+        self._end(ended)
 
     def _failed(self, taken: Taken, error: VisionfleetError) -> JobResult:
         result = JobResult.failed(taken.job.id, error)
