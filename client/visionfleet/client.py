@@ -14,6 +14,7 @@ from visionfleet.errors import DeadlineExceeded, Unavailable, UnsupportedTask
 from visionfleet.fleet import Fleet, ModelInfo, read_fleet, read_models
 from visionfleet.images import ImageInput, load
 from visionfleet.jobs import Job, JobOptions, read_job
+from visionfleet.operations import Operations
 from visionfleet.results import Result
 from visionfleet.retry import RetryPolicy
 from visionfleet.transport import Transport
@@ -45,6 +46,7 @@ class Client:
         self.url = url or settings.load().url
         self._transport = Transport(self.url, timeout, retry or RetryPolicy(), headers or {})
         self._tasks: dict[str, str] = {}
+        self.operations = Operations(self._transport)
 
     def __enter__(self) -> Self:
         return self

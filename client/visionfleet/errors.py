@@ -11,11 +11,13 @@ VisionfleetError
 │   └── ImageTooLarge           more pixels than the server decodes
 ├── NotFound
 │   ├── ModelNotFound
+│   ├── LetterNotFound          the dead letter was retried, purged, or never there
 │   └── JobNotFound
 ├── Unavailable                 try again later; the client has already done so
 │   ├── NoWorkerForHardware
 │   ├── QueueFull
 │   ├── QueueUnavailable
+│   ├── BlobsUnavailable
 │   └── ServerUnreachable       no connection, or it broke (the client's own)
 ├── DeadlineExceeded            nobody finished in time
 │   └── JobExpired              there is no result, because the job expired
@@ -138,6 +140,12 @@ class JobNotFound(NotFound):
     default_code = "job_not_found"
 
 
+class LetterNotFound(NotFound):
+    """There is no such dead letter: it was retried, purged, or never there."""
+
+    default_code = "letter_not_found"
+
+
 class Unavailable(VisionfleetError):
     """Not now; the same call may succeed later."""
 
@@ -161,6 +169,12 @@ class QueueUnavailable(Unavailable):
     """The server's Redis does not answer."""
 
     default_code = "queue_unavailable"
+
+
+class BlobsUnavailable(Unavailable):
+    """The server's store of large images and results does not answer."""
+
+    default_code = "blobs_unavailable"
 
 
 class ServerUnreachable(Unavailable):

@@ -53,7 +53,11 @@ class WorkerInfo:
 
 @dataclass(frozen=True)
 class QueueInfo:
-    """One queue: jobs waiting and running, bytes held, age in ms of the oldest that waits."""
+    """One queue: jobs waiting and running, bytes held, age in ms of the oldest that waits.
+
+    ``rate`` is the jobs per second that workers finish of this model, ``backlog_s`` the seconds of work that wait at
+    that rate; None while nothing finishes, or where the server does not tell.
+    """
 
     hardware: str
     lane: str
@@ -62,6 +66,8 @@ class QueueInfo:
     running: int = 0
     bytes: int = 0
     oldest_ms: int = 0
+    rate: float = 0.0
+    backlog_s: float | None = None
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ class JobOptions:
         timeout: seconds after which the job expires; None takes the server's figure.
         allow_pending: accept the job even when no live worker can run it now.
         metadata: the caller's own; given back unchanged.
+        input_ttl: seconds to keep the images after the job's end, so that it can be retried.
+        idempotency_key: the same key with the same job is one job, however often it is sent; made anew when empty.
     """
 
     hardware: str = "any"
@@ -29,12 +31,16 @@ class JobOptions:
     timeout: float | None = None
     allow_pending: bool = False
     metadata: Mapping[str, str] = field(default_factory=dict)
+    input_ttl: float | None = None
+    idempotency_key: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as the server reads them."""
         given: dict[str, Any] = {"hardware": self.hardware, "priority": self.priority}
         if self.timeout is not None:
             given["timeout"] = self.timeout
+        if self.input_ttl is not None:
+            given["input_ttl"] = self.input_ttl
         return {**given, "allow_pending": self.allow_pending, "metadata": dict(self.metadata)}
 
 
@@ -76,6 +82,20 @@ class Job:
             if isinstance(output, VisionfleetError):
                 raise output
         return [output for output in self.outputs if isinstance(output, Result)]
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """A job that lost every worker that took it. ``job`` is its id, ``buried`` ISO 8601 in UTC."""
+
+    id: str
+    job: str
+    model: str
+    hardware: str = ""
+    lane: str = ""
+    attempts: int = 0
+    bytes: int = 0
+    buried: str = ""
 
 
 def read_job(body: Mapping[str, Any]) -> Job:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -67,7 +68,11 @@ def infer_call(task: str, model: str, image: bytes | ImageUrl, params: Mapping[s
 
 
 def submit_call(model: str, images: Sequence[bytes | ImageUrl], params: Mapping[str, Any], options: JobOptions) -> Call:
-    """An asynchronous job: images as file parts, or as JSON when the server has to fetch one of them."""
+    """An asynchronous job: images as file parts, or as JSON when the server has to fetch one of them.
+
+    Its key makes it one job, however often it is sent.
+    """
+    headers = {"Idempotency-Key": options.idempotency_key or uuid.uuid4().hex}
     job: dict[str, Any] = {"model": model, "params": {k: v for k, v in params.items() if v is not None}}
     job |= options.to_dict()
     files = [
@@ -76,9 +81,9 @@ def submit_call(model: str, images: Sequence[bytes | ImageUrl], params: Mapping[
         if not isinstance(image, ImageUrl)
     ]
     if len(files) == len(images):
-        return Call("POST", "/v1/jobs", form={"job": json.dumps(job)}, files=files, repeatable=False)
+        return Call("POST", "/v1/jobs", headers=headers, form={"job": json.dumps(job)}, files=files)
     job["image"] = [reference(image) for image in images]
-    return Call("POST", "/v1/jobs", json=job, repeatable=False)
+    return Call("POST", "/v1/jobs", headers=headers, json=job)
 
 
 def read_result(task: str, model: str, response: httpx.Response) -> Result:

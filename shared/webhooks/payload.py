@@ -32,8 +32,8 @@ def build(delivery: Delivery, record: JobRecord | None, settings: WebhookSetting
         }
     message = {"type": f"job.{delivery.event}", "timestamp": iso(delivery.at_ms), "data": data}
     thin = _dumps(message)
-    if delivery.mode != "inline" or record is None or record.result is None:
-        return thin
+    if delivery.mode != "inline" or record is None or record.result is None or "blob" in record.result.extra:
+        return thin  # a result in the blob store is a large one
     result = record.result
     data |= {"timings": result.timings, "outputs": result.outputs, "error": result.error}
     full = _dumps(message)

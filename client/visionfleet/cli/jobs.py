@@ -49,6 +49,72 @@ def submit(  # noqa: PLR0913 - one parameter per option
         show(look(client, job.id, wait) if wait else job, json=json)
 
 
+@app.command("list")
+def list_jobs(  # noqa: PLR0913 - one parameter per option
+    state: Annotated[str | None, typer.Option(help="queued, running, succeeded, failed, canceled or expired.")] = None,
+    model: Annotated[str | None, typer.Option("--model", "-m", help="Only jobs of this model id.")] = None,
+    lane: Annotated[str | None, typer.Option(help="live, normal or bulk.")] = None,
+    since: Annotated[str | None, typer.Option(help="Only jobs accepted since then (ISO 8601).")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many at most.")] = 20,
+    *,
+    url: options.Url = None,
+    json: options.Json = False,
+) -> None:
+    """List jobs, newest first."""
+    filters = {"state": state, "model": model, "lane": lane, "since": since}
+    with Client(url) as client:
+        found = list(client.operations.jobs(limit, **{name: value for name, value in filters.items() if value}))
+    if json:
+        write_json([job.raw for job in found])
+        return
+    jobs = table("Jobs", "id", "state", "model", "lane", "created", ">images", "worker")
+    for job in found:
+        images = (job.raw.get("progress") or {}).get("images")
+        row(jobs, job.id, job.state, job.model, job.raw.get("lane"), job.created, images, job.worker)
+    out.print(jobs)
+
+
+@app.command("wait")
+def wait_for(
+    job_id: Annotated[str, typer.Argument(metavar="ID")],
+    seconds: Annotated[float, typer.Option("--timeout", min=0, help="Seconds to wait at most.")] = 600.0,
+    url: options.Url = None,
+    json: options.Json = False,
+) -> None:
+    """Wait for the end of a job and show it; exit code 1 when it failed, 5 when it goes on."""
+    with Client(url) as client:
+        show(client.wait(job_id, seconds), json=json)
+
+
+@app.command("cancel")
+def cancel(
+    job_ids: Annotated[list[str], typer.Argument(metavar="ID...")],
+    url: options.Url = None,
+    json: options.Json = False,
+) -> None:
+    """Cancel jobs: one that waits never runs, the result of one that runs does not count."""
+    with Client(url) as client:
+        canceled = [client.operations.cancel(job_id) for job_id in job_ids]
+    if json:
+        write_json([job.raw for job in canceled])
+    else:
+        for job in canceled:
+            say(f"{job.id} {job.state}")
+
+
+@app.command("retry")
+def retry(
+    job_id: Annotated[str, typer.Argument(metavar="ID")],
+    wait: Wait = 0.0,
+    url: options.Url = None,
+    json: options.Json = False,
+) -> None:
+    """Run a job that has ended again, as a new job; its images must have been kept (input_ttl)."""
+    with Client(url) as client:
+        job = client.operations.retry(job_id)
+        show(look(client, job.id, wait) if wait else job, json=json)
+
+
 def look(client: Client, job_id: str, wait: float) -> Job:
     """The job as it is when it ended or the wait is over."""
     if wait > 0:

@@ -61,6 +61,9 @@ class FakeServer:
             def do_POST(self) -> None:
                 fake._handle(self)
 
+            def do_DELETE(self) -> None:
+                fake._handle(self)
+
             def log_message(self, *_: Any) -> None:
                 pass
 

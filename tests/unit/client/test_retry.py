@@ -6,7 +6,7 @@ import time
 from datetime import datetime, timezone
 
 import pytest
-from visionfleet import Client, RetryPolicy
+from visionfleet import Client, JobOptions, RetryPolicy
 from visionfleet.errors import DeadlineExceeded, InvalidRequest, QueueFull, ServerUnreachable, Unavailable
 from visionfleet.retry import retry_after_seconds
 
@@ -57,13 +57,19 @@ def test_submit_is_repeated_when_refused(client: Client, server: FakeServer) -> 
 
 
 @pytest.mark.parametrize("failure", [Answer(drop=True), LATE])
-def test_submit_is_not_repeated_when_it_may_have_been_accepted(
+def test_submit_is_repeated_under_one_key_when_it_may_have_been_accepted(
     client: Client, server: FakeServer, failure: Answer
 ) -> None:
     server.answer("/v1/jobs", failure, Answer(job("queued"), 202))
-    with pytest.raises((ServerUnreachable, DeadlineExceeded)):
-        client.submit(b"picture", "shapes")
-    assert len(server.to("/v1/jobs")) == 1
+    client.submit(b"picture", "shapes")
+    keys = [asked.headers["Idempotency-Key"] for asked in server.to("/v1/jobs")]
+    assert len(keys) == 2
+    assert len(set(keys)) == 1
+    client.submit(b"picture", "shapes")
+    client.submit(b"picture", "shapes", JobOptions(idempotency_key="mine"))
+    later = [asked.headers["Idempotency-Key"] for asked in server.to("/v1/jobs")][2:]
+    assert later[0] not in keys
+    assert later[1] == "mine"
 
 
 def test_timeout_is_for_the_whole_call(server: FakeServer) -> None:
