@@ -9,12 +9,26 @@ from aiohttp import web
 from api_service import docs
 from api_service.assets import read_folder
 from api_service.backend import Backend, connect
-from api_service.context import BACKEND, DOCS, EGRESS, FOLLOWERS, LEDGER, METRICS, PAGES, SECRETS, SETTINGS
+from api_service.context import (
+    BACKEND,
+    BATCH_SETTINGS,
+    BATCHES,
+    DOCS,
+    EGRESS,
+    FOLLOWERS,
+    LEDGER,
+    METRICS,
+    PAGES,
+    SECRETS,
+    SETTINGS,
+)
 from api_service.metrics import Metrics
 from api_service.middlewares import MIDDLEWARES
 from api_service.middlewares.observe import add_headers
 from api_service.route import add_routes, discover
 from api_service.settings import ApiSettings
+from shared.batches.settings import BatchSettings
+from shared.batches.store import BatchStore
 from shared.egress import Egress
 from shared.redis import connect_async
 from shared.webhooks.ledger import Ledger
@@ -65,8 +79,10 @@ async def fetching(app: web.Application) -> AsyncIterator[None]:
 
 
 async def keeping(app: web.Application) -> AsyncIterator[None]:
-    """Hold what the webhook routes read and write; it connects when first used."""
-    client, settings = connect_async(app[SETTINGS]), WebhookSettings()
-    app[LEDGER], app[SECRETS] = Ledger(client, settings), SecretStore(client, settings)
+    """Hold what the webhook and batch routes read and write; it connects when first used."""
+    client, webhooks = connect_async(app[SETTINGS]), WebhookSettings()
+    app[LEDGER], app[SECRETS] = Ledger(client, webhooks), SecretStore(client, webhooks)
+    app[BATCH_SETTINGS] = BatchSettings()
+    app[BATCHES] = BatchStore(client, app[BATCH_SETTINGS], app[SETTINGS])
     yield
     await client.aclose()

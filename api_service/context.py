@@ -13,6 +13,8 @@ from api_service.assets import Asset
 from api_service.backend import Backend
 from api_service.metrics import Metrics
 from api_service.settings import ApiSettings
+from shared.batches.settings import BatchSettings
+from shared.batches.store import BatchStore
 from shared.egress import Egress
 from shared.webhooks.ledger import Ledger
 from shared.webhooks.secrets import SecretStore
@@ -25,6 +27,8 @@ FOLLOWERS: web.AppKey[set[asyncio.Task[Any]]] = web.AppKey("FOLLOWERS")
 """Tasks that write events to a client until the job ends; they are ended when the server stops."""
 LEDGER = web.AppKey("LEDGER", Ledger)
 SECRETS = web.AppKey("SECRETS", SecretStore)
+BATCHES = web.AppKey("BATCHES", BatchStore)
+BATCH_SETTINGS = web.AppKey("BATCH_SETTINGS", BatchSettings)
 PAGES: web.AppKey[dict[str, Asset]] = web.AppKey("PAGES")
 """Files of the playground by path."""
 DOCS: web.AppKey[dict[str, Asset]] = web.AppKey("DOCS")

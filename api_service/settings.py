@@ -6,13 +6,13 @@ from pathlib import Path
 
 from pydantic import Field
 
-from shared.egress import EgressPolicy
+from shared.batches.settings import UrlSettings
 from shared.settings import LogSettings, QueueSettings, RedisSettings
 
 MIB = 2**20
 
 
-class ApiSettings(RedisSettings, QueueSettings, LogSettings):
+class ApiSettings(RedisSettings, QueueSettings, LogSettings, UrlSettings):
     """How the front door listens, what it accepts and how long it waits, beside what every service reads."""
 
     host: str = Field(default="127.0.0.1", description="Address to listen on; loopback unless you open it on purpose.")
@@ -38,29 +38,7 @@ class ApiSettings(RedisSettings, QueueSettings, LogSettings):
         default=15, gt=0, description="Seconds without an event before a follower of a job gets a heartbeat."
     )
 
-    url_input: bool = Field(default=True, description="Fetch images given as URLs.")
-    url_allow_http: bool = Field(default=False, description="Also fetch image URLs over plain http.")
-    url_ports: tuple[int, ...] = Field(default=(80, 443), description="Ports that image URLs may name.")
-    url_allow_private: bool = Field(
-        default=False, description="Fetch image URLs from private, loopback and other non-global addresses too."
-    )
-    url_max_bytes: int = Field(default=32 * MIB, ge=1, description="Largest image fetched from a URL, in bytes.")
-    url_timeout_s: float = Field(default=15, gt=0, description="Seconds that fetching an image may take in all.")
-    url_max_redirects: int = Field(default=3, ge=0, le=10, description="Redirects followed; each is checked anew.")
-
     access_log: bool = Field(default=True, description="Log one line per request.")
     docs: bool = Field(default=True, description="Serve /docs and /openapi.json.")
     playground: bool = Field(default=True, description="Serve the playground at /.")
     web_dir: Path = Field(default=Path(__file__).parent / "web", description="Folder of the playground's files.")
-
-    @property
-    def egress(self) -> EgressPolicy:
-        """What image URLs may lead to."""
-        return EgressPolicy(
-            schemes=frozenset({"http", "https"} if self.url_allow_http else {"https"}),
-            ports=frozenset(self.url_ports),
-            allow_private=self.url_allow_private,
-            max_bytes=self.url_max_bytes,
-            max_redirects=self.url_max_redirects,
-            timeout_s=self.url_timeout_s,
-        )

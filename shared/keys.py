@@ -47,6 +47,15 @@ vf:webhook:endpoint:{sha1}       string by sha1 of a receiver's URL: ``hold`` wh
                                  when it answered 410. Written by webhook_settle; lives as long as that holds.
 vf:webhook:secrets               hash, secret id -> msgpack, its keys encrypted. Written by the API; lives until
                                  deleted.
+vf:batches                       zset, batch id -> ms of acceptance: the list of batches. Written by batch_create; ids
+                                 of expired records leave when they are listed.
+vf:batches:due:{hardware}        zset, batch id -> ms when a worker must take it up: the end of its splitter's lease.
+                                 Written by batch_create, _claim, _step, _release and _end.
+vf:batch:{id}                    hash, the record of a batch: state, source, cursor, counts. Lives until it has ended,
+                                 then for the result TTL, as do the next three.
+vf:batch:{id}:items              hash, index -> name of the item. Written when the batch is made or planned.
+vf:batch:{id}:open               set of the indexes that were handed out and have no result yet.
+vf:batch:{id}:results            stream {index, state, result}, ids 1-0, 2-0, ...: the results in the order they came.
 vf:tick:{name}                   string, somebody in the fleet has just started this periodic task. Lives for a moment.
 """
 
@@ -67,6 +76,7 @@ REMOVED = "vf:removed"
 WEBHOOK_DUE = "vf:webhook:due"
 WEBHOOK_DELIVERIES = "vf:webhook:deliveries"
 WEBHOOK_SECRETS = "vf:webhook:secrets"
+BATCHES = "vf:batches"
 GROUP = "workers"
 
 HARDWARE_TAGS = ("cpu", "gpu", "jetson")
@@ -146,3 +156,18 @@ def webhook_delivery(delivery_id: str) -> str:
 def tick(name: str) -> str:
     """Whether somebody has just started a periodic task."""
     return f"vf:tick:{name}"
+
+
+def batch(batch_id: str) -> str:
+    """Record of one batch."""
+    return f"vf:batch:{batch_id}"
+
+
+def batch_parts(batch_id: str) -> tuple[str, str, str]:
+    """A batch's items, open indexes and results."""
+    return f"vf:batch:{batch_id}:items", f"vf:batch:{batch_id}:open", f"vf:batch:{batch_id}:results"
+
+
+def batches_due(hardware: str) -> str:
+    """Batches for the workers of one hardware tag, by when they must be taken up."""
+    return f"vf:batches:due:{hardware}"

@@ -15,7 +15,7 @@ from kombu.exceptions import OperationalError
 from shared.redis import SyncRedis, connect
 from shared.settings import RedisSettings
 from worker_service.consumer.scout import Every
-from worker_service.tasks import webhooks
+from worker_service.tasks import batches, webhooks
 from worker_service.tasks.stop import STOPPING
 
 log = structlog.get_logger(__name__)
@@ -34,7 +34,10 @@ class ClockStep(bootsteps.StartStopStep):  # type: ignore[misc] # celery ships n
         """Begin to tick."""
         del worker
         client = connect(RedisSettings())
-        self._hands = [Every("webhooks", webhooks.EVERY_S, lambda: _guarded(webhooks.tick, client))]
+        self._hands = [
+            Every("webhooks", webhooks.EVERY_S, lambda: _guarded(webhooks.tick, client)),
+            Every("batches", batches.EVERY_S, lambda: _guarded(batches.tick, client)),
+        ]
         for hand in self._hands:
             hand.start()
 

@@ -1,0 +1,1 @@
+"""Batches: many images behind one request, split into jobs of the bulk lane by a worker."""
