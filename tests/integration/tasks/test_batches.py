@@ -1,0 +1,222 @@
+"""Batches through the real API and real workers: every source, progress, cancel, and a worker killed in the middle."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import time
+import urllib.request
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import requests
+
+from shared import keys
+from shared.redis import connect
+from shared.settings import RedisSettings
+from tests.integration.tasks.processes import ROOT, Processes
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+SCENE = (ROOT / "examples/images/scene.jpg").read_bytes()
+MODEL = {"model": "shapes-detector"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "images"
+    (made / "inner").mkdir(parents=True)
+    return made
+
+
+@pytest.fixture
+def fleet(redis_url: str, tmp_path: Path, folder: Path) -> Iterator[Processes]:
+    processes = Processes(
+        redis_url,
+        tmp_path,
+        VISIONFLEET_BATCH_FOLDERS=json.dumps([str(folder)]),
+        VISIONFLEET_BATCH_LEASE_S="2",
+        VISIONFLEET_BATCH_WINDOW="16",
+        VISIONFLEET_BATCH_ITEM_BYTES="2000000",
+        VISIONFLEET_URL_ALLOW_HTTP="true",
+        VISIONFLEET_URL_ALLOW_PRIVATE="true",
+    )
+    processes.api()
+    processes.worker()
+    processes.until()
+    yield processes
+    processes.end()
+
+
+def submit(fleet: Processes, **request: Any) -> dict[str, Any]:
+    answer = requests.post(f"{fleet.url}/v1/batches", timeout=30, **request)
+    assert answer.status_code == 202, answer.text
+    body: dict[str, Any] = answer.json()
+    assert answer.headers["Location"] == f"/v1/batches/{body['id']}"
+    return body
+
+
+def until_over(fleet: Processes, batch_id: str, seconds: float = 60) -> dict[str, Any]:
+    deadline = time.monotonic() + seconds
+    while True:
+        batch: dict[str, Any] = fleet.get(f"/v1/batches/{batch_id}")
+        if batch["state"] in {"succeeded", "failed", "canceled"}:
+            return batch
+        assert time.monotonic() < deadline, (batch, fleet.logs())
+        time.sleep(0.05)
+
+
+def lines(fleet: Processes, batch_id: str, query: str = "") -> list[dict[str, Any]]:
+    with urllib.request.urlopen(f"{fleet.url}/v1/batches/{batch_id}/results{query}", timeout=60) as answer:
+        return [json.loads(line) for line in answer]
+
+
+def video(path: Path, frames: int) -> Path:
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 10, (320, 240))
+    assert writer.isOpened()
+    for number in range(frames):
+        frame = np.full((240, 320, 3), 255, np.uint8)
+        cv2.circle(frame, (40 + 5 * number, 120), 30, (0, 0, 255), -1)
+        writer.write(frame)
+    writer.release()
+    return path
+
+
+def test_every_source(fleet: Processes, folder: Path, tmp_path: Path) -> None:
+    for name in ("b.jpg", "a.JPG", "inner/c.png"):
+        (folder / name).write_bytes(SCENE)
+    (folder / "broken.jpg").write_bytes(b"no image")
+    (folder / "notes.txt").write_text("no image either")
+    (folder / "out.jpg").symlink_to(ROOT / "examples/images/ring.jpg")
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for number in range(5):
+            archive.writestr(f"x/{number}.jpg", SCENE)
+        archive.writestr("readme.md", "text")
+    clip = video(folder / "clip.avi", 10)
+    with_job = {"batch": json.dumps(MODEL | {"every": 3})}
+    submitted = {
+        "folder": submit(fleet, json=MODEL | {"folder": str(folder)}),
+        "zip": submit(fleet, data=with_job, files={"zip": ("a.zip", packed.getvalue())}),
+        "files": submit(fleet, data=with_job, files=[("image", (f"{n}.jpg", SCENE)) for n in range(40)]),
+        "video": submit(fleet, json=MODEL | {"video": str(clip), "every": 3}),
+        "upload": submit(fleet, data=with_job, files={"video": ("v.avi", clip.read_bytes())}),
+    }
+    over = {name: until_over(fleet, batch["id"]) for name, batch in submitted.items()}
+    assert {name: (batch["state"], batch["total"], batch["failed"]) for name, batch in over.items()} == {
+        "folder": ("succeeded", 5, 2),
+        "zip": ("succeeded", 5, 0),
+        "files": ("succeeded", 40, 0),
+        "video": ("succeeded", 4, 0),
+        "upload": ("succeeded", 4, 0),
+    }
+    assert over["files"]["done"] == 40
+    assert over["files"]["rate"] > 0
+    found = {line["source"]: line for line in lines(fleet, over["folder"]["id"])}
+    assert set(found) == {"a.JPG", "b.jpg", "broken.jpg", "inner/c.png", "out.jpg"}
+    assert found["b.jpg"]["output"]["predictions"]
+    assert found["broken.jpg"]["error"]["code"] == "invalid_image"
+    assert "no folder" in found["out.jpg"]["error"]["message"], "a link must not lead out of the folder"
+    assert sorted(line["frame"] for line in lines(fleet, over["video"]["id"])) == [0, 3, 6, 9]
+    assert sorted(line["index"] for line in lines(fleet, over["files"]["id"])) == list(range(40))
+    assert [line["number"] for line in lines(fleet, over["files"]["id"], "?after=30&limit=5")] == [31, 32, 33, 34, 35]
+    assert list((tmp_path / "batches").iterdir()) == [], "uploads are removed at the end"
+    listed = fleet.get("/v1/batches?limit=3")
+    assert len(listed["batches"]) == 3
+    assert len(fleet.get(f"/v1/batches?cursor={listed['next']}")["batches"]) == 2
+
+
+def test_a_killed_worker_loses_and_repeats_nothing(fleet: Processes, redis_url: str) -> None:
+    first = fleet._all[-1]
+    files = [("image", (f"{number}.jpg", SCENE)) for number in range(300)]
+    batch = submit(fleet, data={"batch": json.dumps(MODEL)}, files=files)
+    killed: list[subprocess.Popen[bytes]] = [first]
+    for enough in (40, 150):
+        while fleet.get(f"/v1/batches/{batch['id']}")["done"] < enough:
+            time.sleep(0.02)
+        os.kill(killed[-1].pid, signal.SIGKILL)
+        killed[-1].wait()
+        partial = lines(fleet, batch["id"])
+        assert enough <= len(partial) < 300
+        fleet._all.remove(killed[-1])
+        killed.append(fleet.worker())
+    over = until_over(fleet, batch["id"], 80)
+    assert (over["state"], over["total"], over["done"], over["failed"]) == ("succeeded", 300, 300, 0)
+    found = lines(fleet, batch["id"])
+    assert sorted(line["index"] for line in found) == list(range(300)), "each image has exactly one result"
+    assert [line["number"] for line in found] == list(range(1, 301))
+    client = connect(RedisSettings(redis_url=redis_url))
+    accepted = client.hget("vf:accepted", keys.queue("any", "bulk", "shapes-detector"))
+    assert int(accepted or 0) == 300, "no job was accepted twice"
+
+
+def test_a_stopped_worker_hands_over_at_once(fleet: Processes) -> None:
+    files = [("image", (f"{number}.jpg", SCENE)) for number in range(300)]
+    batch = submit(fleet, data={"batch": json.dumps(MODEL)}, files=files)
+    fleet.worker()
+    fleet.until(2)
+    first = fleet._all[1]
+    first.send_signal(signal.SIGTERM)
+    assert first.wait(timeout=30) == 0, "a batch does not hold up the end of its worker"
+    fleet._all.remove(first)
+    over = until_over(fleet, batch["id"], 80)
+    assert (over["state"], over["done"], over["failed"]) == ("succeeded", 300, 0)
+
+
+def test_cancel_leaves_what_is_done_and_runs_no_more(fleet: Processes, redis_url: str) -> None:
+    files = [("image", (f"{number}.jpg", SCENE)) for number in range(300)]
+    batch = submit(fleet, data={"batch": json.dumps(MODEL)}, files=files)
+    while fleet.get(f"/v1/batches/{batch['id']}")["done"] < 20:
+        time.sleep(0.02)
+    canceled = requests.post(f"{fleet.url}/v1/batches/{batch['id']}/cancel", timeout=10).json()
+    assert canceled["state"] == "canceled"
+    done = len(lines(fleet, batch["id"]))
+    time.sleep(1)
+    assert len(lines(fleet, batch["id"])) == done < 300
+    client = connect(RedisSettings(redis_url=redis_url))
+    assert client.xlen(keys.queue("any", "bulk", "shapes-detector")) == 0
+    assert requests.post(f"{fleet.url}/v1/batches/{batch['id']}/cancel", timeout=10).json()["state"] == "canceled"
+
+
+def test_follow_streams_to_the_end(fleet: Processes) -> None:
+    files = [("image", (f"{number}.jpg", SCENE)) for number in range(60)]
+    batch = submit(fleet, data={"batch": json.dumps(MODEL)}, files=files)
+    assert len(lines(fleet, batch["id"], "?follow=true")) == 60
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        ({"json": MODEL}, 400),
+        ({"json": MODEL | {"folder": "/etc"}}, 400),
+        ({"json": MODEL | {"folder": "relative"}}, 400),
+        ({"json": MODEL | {"urls": ["ftp://x.example/a.jpg"]}}, 400),
+        ({"json": MODEL | {"urls": []}}, 422),
+        ({"json": {"model": "nobody", "urls": ["https://x.example/a.jpg"]}}, 404),
+        ({"data": {"batch": json.dumps(MODEL)}, "files": {"other": b"x"}}, 400),
+        ({"data": {"batch": "no json"}, "files": {"image": ("a.jpg", b"x")}}, 422),
+        ({"data": {"batch": json.dumps(MODEL)}, "files": [("zip", ("a", b"x")), ("zip", ("b", b"x"))]}, 400),
+    ],
+)
+def test_refused(shared_api: Processes, request_: dict[str, Any], status: int) -> None:
+    answer = requests.post(f"{shared_api.url}/v1/batches", timeout=10, **request_)
+    assert answer.status_code == status, answer.text
+    assert answer.headers["Content-Type"].startswith("application/problem+json")
+    assert not list((shared_api.folder / "batches").glob("*")), "nothing of it stays on the disk"
+
+
+@pytest.fixture(scope="module")
+def shared_api(redis_process: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
+    processes = Processes(redis_process.url, tmp_path_factory.mktemp("api"))
+    processes.api()
+    processes.worker()
+    processes.until()
+    yield processes
+    processes.end()
