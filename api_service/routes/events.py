@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import re
 
+import structlog
 from aiohttp import web
 
 from api_service import jobs, reply
 from api_service.context import BACKEND, FOLLOWERS, SETTINGS
 from api_service.route import Route
-from shared.errors import InvalidRequest, Unavailable
+from shared.errors import InvalidRequest, Unavailable, VisionfleetError
 from shared.jobs import JobEvent
 
+log = structlog.get_logger(__name__)
 EVENT_ID = re.compile(r"\d{1,20}-\d{1,20}")
 HEARTBEAT = b": still here\n\n"
 
@@ -37,6 +39,8 @@ async def events(request: web.Request) -> web.StreamResponse:
     try:
         async for event in queue.follow(jobs.id_of(request), after, settings.event_heartbeat_s):
             await response.write(HEARTBEAT if event is None else written(event))
+    except VisionfleetError as error:  # the answer has begun: the client takes it up again where it broke off
+        log.warning("events.broken_off", job=jobs.id_of(request), code=error.code)
     finally:
         followers.discard(task)
     return response

@@ -224,7 +224,8 @@ class Dispatcher:
             try:
                 if self._blobs is not None and turn % PRUNE_EVERY == 0:
                     await asyncio.to_thread(self._blobs.prune)
-                await self._line.run(scripts.SWEEP([keys.DUE], keys.GROUP, SWEEP_COUNT))
+                while await self._line.run(scripts.SWEEP([keys.DUE], keys.GROUP, SWEEP_COUNT)) == SWEEP_COUNT:
+                    pass
                 memory: Any = await self._line.client.info("memory")
                 limit = int(memory["maxmemory"]) * self._settings.max_memory_fraction
                 full = 0 < limit < int(memory["used_memory"])

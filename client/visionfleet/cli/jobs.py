@@ -67,10 +67,11 @@ def list_jobs(  # noqa: PLR0913 - one parameter per option
     if json:
         write_json([job.raw for job in found])
         return
-    jobs = table("Jobs", "id", "state", "model", "lane", "created", ">images", "worker")
+    jobs = table("Jobs", "id", "state", "model", "lane", "created", ">images")
+    jobs.columns[0].no_wrap = True  # to be copied
     for job in found:
         images = (job.raw.get("progress") or {}).get("images")
-        row(jobs, job.id, job.state, job.model, job.raw.get("lane"), job.created, images, job.worker)
+        row(jobs, job.id, job.state, job.model, job.raw.get("lane"), (job.created or "")[:19], images)
     out.print(jobs)
 
 

@@ -18,6 +18,7 @@ from shared.errors import (
     JobNotFound,
     LetterNotFound,
     NotFinished,
+    QueueFull,
     QueueUnavailable,
     VisionfleetError,
 )
@@ -62,6 +63,7 @@ class MemoryQueue:
         self.seen: list[Job] = []
         self.records: dict[str, JobRecord] = {}
         self.down = False
+        self.full = False
         self.held = False
         self.load_error: VisionfleetError | None = None
         self.kept: dict[str, tuple[Job, Terms]] = {}
@@ -80,6 +82,8 @@ class MemoryQueue:
         known = await self.find(terms) if terms.idempotency_key else None
         if known is not None:
             return replace(known)
+        if self.full:
+            raise QueueFull("The queue of this model is full.")
         self.seen.append(job)
         record = JobRecord(
             *(job.id, "queued", job.model, job.hardware, job.lane, CREATED_MS),
@@ -138,9 +142,9 @@ class MemoryQueue:
         self._happened.set()
 
     async def follow(self, job_id: str, after: str, quiet_s: float) -> AsyncIterator[JobEvent | None]:
-        await self.get(job_id)
         shown = sum(event.id <= after for event in self.stories[job_id])
         while job_id in self.records:
+            self._check()
             self._happened.clear()
             for event in self.stories[job_id][shown:]:
                 shown += 1

@@ -308,6 +308,33 @@ async def test_followers_are_dismissed_when_the_server_stops(
     await asyncio.wait_for(client.server.close(), 3)
 
 
+async def test_events_end_when_redis_leaves(client: TestClient, queue: MemoryQueue, wanted: dict) -> None:
+    queue.held = True
+    path = (await client.post("/v1/jobs", json=wanted)).headers["Location"]
+    answer = await client.get(f"{path}/events")
+    stream = events_of(answer)
+    first = await anext(stream)
+    queue.down = True
+    assert [event async for event in stream if not isinstance(event, str)] == [], "an orderly end, no second answer"
+    queue.down = False
+    queue.finish(queue.seen[0])
+    resumed = await client.get(f"{path}/events", headers={"Last-Event-ID": str(first[0])})
+    assert [event[1] async for event in events_of(resumed)] == ["started", "finished"]
+
+
+async def test_a_full_queue_is_503_and_still_knows_its_keys(
+    client: TestClient, queue: MemoryQueue, wanted: dict
+) -> None:
+    first = await client.post("/v1/jobs", json=wanted, headers={"Idempotency-Key": "k"})
+    queue.full = True
+    refused = await client.post("/v1/jobs", json=wanted)
+    assert refused.headers["Retry-After"] == "1"
+    assert (await refused.json(content_type=None))["retryable"] is True
+    assert await problem(refused) == (503, "queue_full")
+    again = await client.post("/v1/jobs", json=wanted, headers={"Idempotency-Key": "k"})
+    assert (await again.json())["id"] == (await first.json())["id"]
+
+
 async def test_redis_away_is_a_retryable_problem(client: TestClient, queue: MemoryQueue, wanted: dict) -> None:
     path = (await client.post("/v1/jobs", json=wanted)).headers["Location"]
     queue.down = True
