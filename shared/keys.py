@@ -29,7 +29,7 @@ vf:reply:{replica}               stream of the answers for one API process. Writ
 vf:dead                          stream of dead letters, jobs that lost max_attempts workers. Written by takeover;
                                  capped by length.
 vf:workers                       zset, worker id -> time of its last heartbeat in ms. Written and pruned by workers.
-vf:worker:{id}                   string, msgpack of WorkerInfo. Written by that worker; lives 10 s after its last beat.
+vf:worker:{id}                   string, msgpack of WorkerInfo. Written by that worker; lives 6 s after its last beat.
 vf:catalog:{hardware}            hash, model id -> msgpack of ModelInfo. Written by workers; lives 60 s after
                                  the last beat.
 vf:active                        hash, model id -> ms when it was added or loaded. Written by API and workers; lives

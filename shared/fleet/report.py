@@ -9,7 +9,7 @@ from shared import keys
 from shared.fleet.state import ModelInfo, WorkerInfo, decoded, encode
 from shared.redis import SyncRedis
 
-WORKER_TTL_MS = 10_000
+WORKER_TTL_MS = 6_000
 CATALOG_TTL_MS = 60_000
 ADOPT_TTL_MS = 30_000
 

@@ -103,7 +103,7 @@ async def test_an_orphaned_model_is_adopted_within_the_same_time(bench: Bench) -
     first = bench.start("first", preload_models="dial")
     bench.start("second")
     await asyncio.gather(bench.up("first"), bench.up("second"))
-    wanted = jobs(4, dial.SLOW)
+    wanted = jobs(2, dial.SLOW)
     await submit(bench, wanted)
     await bench.running(next(iter(wanted)))
     first.kill()
