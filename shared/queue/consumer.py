@@ -163,6 +163,11 @@ class QueueConsumer:
         members: Any = self._client.smembers(keys.QUEUES)
         return keys.queues_in(members)
 
+    def tidy(self, idle_ms: int) -> int:
+        """Forget consumers that hold nothing and have read nothing for so long; returns how many."""
+        streams = self.queues()
+        return int(self._run(scripts.TIDY(streams, keys.GROUP, idle_ms))) if streams else 0
+
     def survey(self, streams: Sequence[str]) -> list[Backlog]:
         """How full each stream is."""
         if not streams:

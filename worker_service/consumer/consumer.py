@@ -22,6 +22,7 @@ from worker_service.consumer.settings import ConsumerSettings
 from worker_service.engine.engine import Engine
 
 PROGRESS_EVERY_S = 0.25
+TIDY_EVERY_S = 600.0
 log = structlog.get_logger(__name__)
 LEAST_PREFETCH = 8
 """A small model runs several images in the time that it takes to fetch and decode one."""
@@ -51,6 +52,7 @@ class Consumer:
             Every("progress", PROGRESS_EVERY_S, scout.progress),
             Every("takeover", self._lease_s / 8, scout.take_over),
             Every("announce", settings.scout_interval_ms / 1000, scout.announce),
+            Every("tidy", TIDY_EVERY_S, scout.tidy),
             Every("adopt", settings.scout_interval_ms / 1000, scout.adopt),
             Every("watch", 1.0, lambda: scout.watch(settings.stall_timeout_s, self._intake.is_alive)),
         ]

@@ -22,6 +22,7 @@ from worker_service.consumer.pipeline import Pipeline
 from worker_service.engine.engine import Engine
 
 log = structlog.get_logger(__name__)
+CONSUMER_IDLE_MS = 3_600_000
 EX_SOFTWARE = 70
 """sysexits.h: internal software error."""
 
@@ -74,6 +75,10 @@ class Scout:
         for model, asked_ms in self._reporter.removals().items():
             if model in self._loaded_ms and self._loaded_ms[model] < asked_ms and self._engine.unload(model):
                 log.info("model.removed", model=model)
+
+    def tidy(self) -> None:
+        """Forget the workers of the past, whose names every stream remembers otherwise."""
+        self._queue.tidy(CONSUMER_IDLE_MS)
 
     def adopt(self) -> None:
         """Load a model that has jobs and no live holder, or whose oldest job has waited too long."""
