@@ -86,6 +86,8 @@ class Dispatcher:
 
         A job that fails has its error in its result. Raises QueueFull, QueueUnavailable.
         """
+        if len(jobs) == 1:  # most calls; gather would make a task of it
+            return [await self._call(jobs[0])]
         return list(await asyncio.gather(*map(self._call, jobs)))
 
     async def submit(self, job: Job, terms: Terms | None = None) -> JobRecord:
