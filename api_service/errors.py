@@ -27,6 +27,8 @@ STATUS: dict[type[errors.VisionfleetError], int] = {
     errors.Conflict: 409,
     errors.IdempotencyMismatch: 422,
 }
+# RFC 9110's names, which Python before 3.13 does not have.
+PHRASE = {413: "Content Too Large", 422: "Unprocessable Content"}
 RETRY_AFTER_S = {429: "1", 503: "1"}
 
 
@@ -84,6 +86,11 @@ def from_http(failure: web.HTTPException) -> errors.VisionfleetError:
     return errors.VisionfleetError("Internal error.")
 
 
+def phrase(status: int) -> str:
+    """What the status is called, on every Python."""
+    return PHRASE.get(status) or HTTPStatus(status).phrase
+
+
 def as_response(error: errors.VisionfleetError, request_id: str, *, problem: bool) -> web.Response:
     """Write an error: RFC 9457 when ``problem``, else the shape that Roboflow clients read."""
     status = status_of(error)
@@ -99,7 +106,7 @@ def as_problem(error: errors.VisionfleetError, status: int, request_id: str) -> 
     """The RFC 9457 members, ours beside them."""
     body: dict[str, Any] = {
         "type": f"/docs#errors/{error.code}",
-        "title": HTTPStatus(status).phrase,
+        "title": phrase(status),
         "status": status,
         "detail": error.message,
         "code": error.code,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from http import HTTPStatus
 from typing import Any, Literal
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from api_service.errors import phrase
 from api_service.route import Route
 from api_service.schemas.problems import Message, Problem, ValidationFailed
 from api_service.version import VERSION
@@ -101,14 +101,14 @@ def responses(route: Route) -> dict[str, Any]:
     modern = route.path.startswith("/v1/")
     for status in sorted({*route.status, *(() if route.body is route.query is None else (400, 422)), 503}):
         if status in BARE:
-            found[str(status)] = {"description": HTTPStatus(status).phrase}
+            found[str(status)] = {"description": phrase(status)}
             continue
         if status in ANSWERS:
-            found[str(status)] = {"description": HTTPStatus(status).phrase, **content_of(route)}
+            found[str(status)] = {"description": phrase(status), **content_of(route)}
             continue
         media = "application/problem+json" if modern else "application/json"
         schema = Problem if modern else ValidationFailed if status == 422 else Message
-        found[str(status)] = {"description": HTTPStatus(status).phrase, "content": {media: {"schema": ref(schema)}}}
+        found[str(status)] = {"description": phrase(status), "content": {media: {"schema": ref(schema)}}}
     return found
 
 
