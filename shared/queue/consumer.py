@@ -89,11 +89,13 @@ class QueueConsumer:
             self._ensured.clear()  # somebody deleted a stream, or Redis lost its data: let ensure make it again
             self._client.srem(keys.QUEUES, *streams)
             return []
-        found = [(stream.decode(), entry.decode()) for stream, items in read or () for entry, _ in items]
+        found = [(stream, entry, fields) for stream, items in read or () for entry, fields in items]
         if not found:
             return []
-        entries = [entry for _, entry in found]
-        return self._taken(self._run(scripts.ADMIT([stream for stream, _ in found], keys.GROUP, self.name, *entries)))
+        sources, entries = [stream.decode() for stream, _, _ in found], [entry for _, entry, _ in found]
+        admitted = self._run(scripts.ADMIT(sources, keys.GROUP, self.name, *entries))
+        rows = [(found[position - 1], attempt, now) for position, attempt, now in admitted]
+        return self._taken([(stream, entry, attempt, now, fields) for (stream, entry, fields), attempt, now in rows])
 
     def ensure(self, streams: Sequence[str]) -> None:
         """Make the streams and their group where they are missing: at first use, or after Redis lost its data."""
@@ -201,8 +203,9 @@ class QueueConsumer:
     def _taken(self, rows: list[Any]) -> list[Taken]:
         taken: list[Taken] = []
         broken: list[tuple[Taken, JobResult]] = []
-        for stream, entry, attempt, now, flat in rows:
-            fields = {name.decode(errors="replace"): value for name, value in zip(flat[::2], flat[1::2], strict=True)}
+        for stream, entry, attempt, now, found in rows:
+            pairs = found.items() if isinstance(found, dict) else zip(found[::2], found[1::2], strict=True)
+            fields = {name.decode(errors="replace"): value for name, value in pairs}
             waited = now - int(entry.split(b"-")[0])
             job_id = fields.get("id", b"").decode(errors="replace")
             delivery = Taken(stream.decode(), entry.decode(), attempt, waited, fields, Job(model="", id=job_id))
