@@ -15,14 +15,14 @@ from shared.errors import InvalidRequest, Unavailable, VisionfleetError
 from shared.jobs import JobEvent
 
 log = structlog.get_logger(__name__)
-EVENT_ID = re.compile(r"\d{1,20}-\d{1,20}")
+EVENT_ID = re.compile(r"\d{1,20}-\d{1,9}")
 HEARTBEAT = b": still here\n\n"
 
 
 async def events(request: web.Request) -> web.StreamResponse:
     """Events after ``Last-Event-ID`` as they come, up to the last; a comment when it has been quiet for a while."""
-    after = request.headers.get("Last-Event-ID", "") or "0-0"
-    if not EVENT_ID.fullmatch(after):
+    after = request.headers.get("Last-Event-ID", "")
+    if after and not EVENT_ID.fullmatch(after):
         raise InvalidRequest("Last-Event-ID is the id of an event of this job.")
     settings, queue, followers = request.app[SETTINGS], request.app[BACKEND].jobs, request.app[FOLLOWERS]
     await queue.get(jobs.id_of(request))

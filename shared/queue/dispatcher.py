@@ -38,7 +38,6 @@ REPLY_GRACE_S = 1.0
 TEND_EVERY_S = 1.0
 PRUNE_EVERY = 600
 SWEEP_COUNT = 200
-START = "0"
 
 
 class Dispatcher:
@@ -147,7 +146,7 @@ class Dispatcher:
                 await asyncio.wait_for(ended.wait(), seconds)
             return await self.get(job_id)
 
-    async def follow(self, job_id: str, after: str = START, quiet_s: float = 15.0) -> AsyncIterator[JobEvent | None]:
+    async def follow(self, job_id: str, after: str = "", quiet_s: float = 15.0) -> AsyncIterator[JobEvent | None]:
         """The job's events after that id, as they come, up to the last. None after each ``quiet_s`` without any.
 
         Raises JobNotFound when there is no such job, QueueUnavailable; ends early when it is deleted.
@@ -212,11 +211,12 @@ class Dispatcher:
             raise IdempotencyConflict("The job of this Idempotency-Key is no longer kept; use a new key.") from None
 
     async def _events(self, job_id: str, after: str) -> list[JobEvent]:
+        first = int(after.rpartition("-")[2]) + 1 if after else 0
         try:
-            found: Any = await self._line.client.xrange(keys.events(job_id), min=f"({after}")
+            found: Any = await self._line.client.lrange(keys.events(job_id), first, -1)
         except (RedisError, OSError) as error:
             raise refusal(error) from error
-        return [event_from(entry, fields) for entry, fields in found]
+        return [event_from(index, packed) for index, packed in enumerate(found, first)]
 
     async def _tend(self) -> None:
         """Every second: end jobs that nobody came for in time, see how full Redis is, at times prune blobs."""

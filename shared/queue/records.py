@@ -65,12 +65,15 @@ def not_found() -> JobNotFound:
     return JobNotFound("There is no job with this id: it was never accepted, was deleted, or its record expired.")
 
 
-def event_from(entry: bytes, fields: dict[bytes, bytes]) -> JobEvent:
-    """One event of a job's story."""
-    texts = {name.decode(): value.decode(errors="replace") for name, value in fields.items()}
-    name = texts.pop("event", "")
-    data = {key: int(value) if key in NUMBERS and value.isdigit() else value for key, value in texts.items()}
-    return JobEvent(entry.decode(), name, data)
+def event_from(index: int, packed: bytes) -> JobEvent:
+    """The event at that place (from 0) of a job's story; its id tells when it happened. Raises DecodeError."""
+    at_ms, name, *rest = unpack(packed)
+    data = {key: _plain(key, value) for key, value in zip(rest[::2], rest[1::2], strict=True)}
+    return JobEvent(f"{at_ms}-{index}", name, data)
+
+
+def _plain(key: str, value: Any) -> Any:
+    return int(value) if key in NUMBERS and str(value).isdigit() else value
 
 
 def _number(text: str | None) -> int | None:

@@ -215,7 +215,7 @@ async def test_the_story_of_a_job(dispatcher: Dispatcher, worker: QueueConsumer)
         async for event in dispatcher.follow(record.id, after, quiet_s=0.2):
             told.append(event)  # noqa: PERF401 - the list is looked at while it grows
 
-    listening = asyncio.create_task(listen("0"))
+    listening = asyncio.create_task(listen(""))
     await asyncio.sleep(0.3)
     taken = worker.take([STREAM], 2)
     taken[1].done = 2
@@ -351,3 +351,18 @@ async def test_dead_letters_are_read_run_again_and_thrown_away(
         assert (await dead.count(), await dead.purge(), await dead.count()) == (2, 2, 0)
     finally:
         await dead.close()
+
+
+async def test_the_story_has_a_bound_and_still_its_end(
+    dispatcher: Dispatcher, worker: QueueConsumer, client: SyncRedis
+) -> None:
+    record = await dispatcher.submit(Job("m", [b"x"] * 400, lane="normal"))
+    (taken,) = worker.take([STREAM], 1)
+    for done_images in range(1, 400):
+        taken.done = done_images
+        worker.progress([taken])
+    worker.finish([done(taken)])
+    events = [event async for event in dispatcher.follow(record.id) if event is not None]
+    assert len(events) <= 201
+    assert (events[0].name, events[1].name, events[-1].name) == ("queued", "started", "finished")
+    assert client.memory_usage(keys.events(record.id)) < 20_000
