@@ -13,12 +13,19 @@ import numpy as np
 from models.training.scenes import scene
 
 QUALITY = 90
+GRAIN = 5.0
+"""Standard deviation of the noise, so that a picture of 640 x 480 takes as many bytes as a photo does: about 70 kB."""
 
 
 def jpegs(count: int, width: int, height: int) -> list[bytes]:
     """So many different scenes of that size."""
     drawn = [scene(np.random.default_rng([6, i]), 640, 480, strength=0.5).image for i in range(count)]
-    return [jpeg(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)) for image in drawn]
+    return [jpeg(grainy(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA))) for image in drawn]
+
+
+def grainy(image: np.ndarray) -> np.ndarray:
+    noise = np.random.default_rng(7).normal(0, GRAIN, image.shape)
+    return np.clip(image + noise, 0, 255).astype(np.uint8)
 
 
 def jpeg(image: np.ndarray) -> bytes:
