@@ -11,13 +11,14 @@ from standardwebhooks import Webhook
 
 from shared import keys
 from shared.egress import Egress, EgressPolicy
-from shared.errors import InvalidRequest
+from shared.errors import InvalidRequest, QueueUnavailable
 from shared.webhooks.delivery import DeliveryNotFound
 from shared.webhooks.ledger import Filter
 from shared.webhooks.schedule import DELAYS_S, Verdict
 from shared.webhooks.secrets import SecretNotFound
 from shared.webhooks.signature import new_key
 from tests.integration.webhooks.conftest import Desk, Receiver
+from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.integration
 
@@ -216,3 +217,11 @@ async def test_the_result_travels_inline_when_asked_for(desk: Desk, receiver: Re
     await desk.deliver()
     data = json.loads(receiver.seen[0][1])["data"]
     assert data["error"]["code"] == "deadline_exceeded", "a record without result"
+
+
+async def test_without_redis_every_call_says_so(desk: Desk, redis_server: RedisServer) -> None:
+    await desk.ledger.collect()
+    redis_server.kill()
+    for call in (desk.ledger.collect(), desk.ledger.page(Filter(), 1, None), desk.secrets.all(), desk.deliver()):
+        with pytest.raises(QueueUnavailable):
+            await call

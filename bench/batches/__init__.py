@@ -1,0 +1,1 @@
+"""A large batch beside live requests: ``python -m bench.batches``."""
