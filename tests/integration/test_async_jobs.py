@@ -85,6 +85,38 @@ async def test_two_hundred_submissions_with_one_key_are_one_job(dispatcher: Disp
     assert found.id == records[0].id
 
 
+async def test_replicas_that_race_for_one_key_make_one_job(redis_url: str, client: SyncRedis) -> None:
+    replicas = [Dispatcher(RedisSettings(redis_url=redis_url), SETTINGS) for _ in range(4)]
+    try:
+        for replica in replicas:
+            await replica.start()
+        for number in range(50):
+            terms = Terms(idempotency_key=f"key {number}", fingerprint="ab")
+            records = await asyncio.gather(*(replica.submit(job(), terms) for replica in replicas))
+            assert len({record.id for record in records}) == 1
+        assert client.xlen(STREAM) == 50
+    finally:
+        for replica in replicas:
+            await replica.close()
+
+
+async def test_a_job_taken_over_starts_again_in_its_story(dispatcher: Dispatcher, redis_url: str) -> None:
+    settings = QueueSettings(lease_ms=500, max_attempts=3)
+    lost, heir = (QueueConsumer(connect(RedisSettings(redis_url=redis_url)), settings, name) for name in ("w1", "w2"))
+    record = await dispatcher.submit(job(), Terms(webhook={"url": "https://example.com", "events": ["started"]}))
+    lost.take([STREAM], 1)
+    await asyncio.sleep(0.6)
+    (taken,) = heir.takeover([STREAM])
+    heir.finish([done(taken)])
+    told = [(event.name, event.data) async for event in dispatcher.follow(record.id) if event is not None]
+    assert told[1:] == [
+        ("started", {"attempt": 1, "worker": "w1"}),
+        ("started", {"attempt": 2, "worker": "w2"}),
+        ("finished", {"state": "succeeded"}),
+    ]
+    assert webhook_events(connect(RedisSettings(redis_url=redis_url))) == [(record.id, "started")], "told once"
+
+
 async def test_a_key_stands_for_one_request(dispatcher: Dispatcher, ledger: Ledger, client: SyncRedis) -> None:
     record = await dispatcher.submit(job(), Terms(idempotency_key="k", fingerprint="aa"))
     other = Terms(idempotency_key="k", fingerprint="bb")

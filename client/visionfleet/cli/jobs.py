@@ -38,12 +38,15 @@ def submit(  # noqa: PLR0913 - one parameter per option
     confidence: Annotated[float | None, typer.Option(min=0, max=1, help="Lowest confidence reported.")] = None,
     hardware: Annotated[str, typer.Option(help="Worker pool: cpu, gpu, jetson or any.")] = "any",
     bulk: Annotated[bool, typer.Option("--bulk", help="Let other work go first.")] = False,
+    keep: Annotated[
+        float | None, typer.Option(min=0, help="Seconds to keep the images after the end, for 'jobs retry'.")
+    ] = None,
     wait: Wait = 0.0,
     url: options.Url = None,
     json: options.Json = False,
 ) -> None:
     """Hand in a job and print its id; with --wait also its result."""
-    wanted = JobOptions(hardware=hardware, priority="bulk" if bulk else "normal")
+    wanted = JobOptions(hardware=hardware, priority="bulk" if bulk else "normal", input_ttl=keep)
     with Client(url) as client:
         job = client.submit(images, model, wanted, confidence=confidence)
         show(look(client, job.id, wait) if wait else job, json=json)

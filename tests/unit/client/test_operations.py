@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -76,6 +77,16 @@ def test_jobs_retry(server: FakeServer) -> None:
     server.answer("/v1/jobs/j9", Answer({**job("succeeded"), "id": "j9"}))
     result = visionfleet(server, "jobs", "retry", "j1", "--wait", "5", "--json")
     assert (json.loads(result.stdout)["id"], json.loads(result.stdout)["state"]) == ("j9", "succeeded")
+
+
+def test_jobs_submit_keeps_images_when_asked(server: FakeServer, tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"picture")
+    server.answer("/v1/jobs", Answer(job("queued"), 202))
+    for options in ([], ["--keep", "60"]):
+        assert visionfleet(server, "jobs", "submit", str(tmp_path / "a.jpg"), "-m", "shapes", *options).exit_code == 0
+    plain, kept = server.to("/v1/jobs")
+    assert b"input_ttl" not in plain.body
+    assert b'"input_ttl": 60.0' in kept.body
 
 
 def test_erase(server: FakeServer) -> None:
