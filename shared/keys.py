@@ -36,7 +36,8 @@ vf:active                        hash, model id -> ms when it was added or loade
                                  until the model is removed.
 vf:removed                       hash, model id -> ms when its removal was asked for. Written by the API; lives until
                                  the model is added again.
-vf:adopt:{hardware}:{model}      string, id of the worker that is loading a model nobody holds. Lives 30 s.
+vf:adopt:{hardware}:{model}      hash, life of a worker -> ms when it began to load the model. Written by workers,
+                                 deleted when one has loaded it; lives 10 minutes.
 vf:webhook:due                   zset, delivery id -> ms when it is to be sent, or when the lease of its sender ends.
                                  Written by webhook_collect, _claim, _settle, _defer and _replay.
 vf:webhook:deliveries            zset, delivery id -> ms when it was made: the ledger's list. Written and pruned by
@@ -144,7 +145,7 @@ def catalog(hardware: str) -> str:
 
 
 def adopt(hardware: str, model: str) -> str:
-    """Claim of the one worker that is loading a model nobody holds."""
+    """Who began to load a model and has not ended."""
     return f"vf:adopt:{hardware}:{model}"
 
 

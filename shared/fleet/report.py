@@ -11,7 +11,7 @@ from shared.redis import SyncRedis
 
 WORKER_TTL_MS = 6_000
 CATALOG_TTL_MS = 60_000
-ADOPT_TTL_MS = 30_000
+ADOPT_TTL_MS = 600_000
 
 
 class FleetReporter:
@@ -55,12 +55,20 @@ class FleetReporter:
         values: Any = self._client.mget(names) if names else []
         return decoded(WorkerInfo, values)
 
-    def claim(self, hardware: str, model_id: str, worker_id: str) -> bool:
-        """Whether this worker may be the one to load a model that nobody holds."""
-        return bool(self._client.set(keys.adopt(hardware, model_id), worker_id, nx=True, px=ADOPT_TTL_MS))
+    def claim(self, hardware: str, model_id: str, life: str) -> set[str]:
+        """Note that a worker begins to load a model; returns the others who began lately and have not ended."""
+        key, now = keys.adopt(hardware, model_id), self.now_ms()
+        pipe: Any = self._client.pipeline()
+        begun, *_ = pipe.hgetall(key).hset(key, life, now).pexpire(key, ADOPT_TTL_MS).execute()
+        recent = (name for name, began in begun.items() if int(began) > now - ADOPT_TTL_MS)
+        return {name.decode(errors="replace") for name in recent} - {life}
+
+    def unclaim(self, hardware: str, model_id: str, life: str) -> None:
+        """The worker has not loaded it, and lives."""
+        self._client.hdel(keys.adopt(hardware, model_id), life)
 
     def loaded(self, hardware: str, model_id: str) -> int:
-        """List the model in the registry, release the claim; returns the time, ms."""
+        """List the model in the registry, drop all claims; returns the time, ms."""
         now = self.now_ms()
         pipe: Any = self._client.pipeline()
         pipe.hset(keys.ACTIVE, model_id, now).delete(keys.adopt(hardware, model_id))

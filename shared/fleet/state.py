@@ -42,6 +42,11 @@ class WorkerInfo:
     rss_bytes: int = 0
     counters: dict[str, dict[str, float]] = field(default_factory=dict)
 
+    @property
+    def life(self) -> str:
+        """This run of the worker."""
+        return life_of(self.id, self.started_ms)
+
 
 @dataclass
 class ModelInfo:
@@ -109,6 +114,11 @@ class Fleet:
     def serves(self, hardware: str) -> bool:
         """Whether a live worker takes jobs with this tag."""
         return any(worker.state != "draining" and hardware in ("any", worker.hardware) for worker in self.workers)
+
+
+def life_of(worker_id: str, started_ms: int) -> str:
+    """One run of a worker; its id alone may come back after a crash."""
+    return f"{worker_id}@{started_ms}"
 
 
 def encode(state: WorkerInfo | ModelInfo) -> bytes:

@@ -94,10 +94,7 @@ async def test_workers_start_before_redis_does(redis_server: RedisServer, models
     await bench.dispatcher.start()
     try:
         bench.start("early")
-        for _ in range(200):
-            if bench.workers["early"].said("redis.unreachable"):
-                break
-            await asyncio.sleep(0.05)
+        await bench.saying("early", "redis.unreachable")
         redis_server.start()
         await until_reachable(bench)
         await bench.up("early")

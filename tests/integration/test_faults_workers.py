@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import time
 from collections import Counter
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from shared import keys
+from shared.fleet.report import WORKER_TTL_MS
 from shared.jobs import Job, JobRecord, JobResult
 from shared.redis import SyncRedis, connect
 from shared.settings import QueueSettings, RedisSettings
@@ -24,9 +26,9 @@ WITHIN_S = 15.0
 DEFAULT_LEASE_MS = str(QueueSettings().lease_ms)
 
 
-@pytest.fixture(scope="session")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return dial.repository(tmp_path_factory.mktemp("models"), "dial", "other")
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    return dial.repository(tmp_path / "models", "dial", "other")
 
 
 @pytest.fixture
@@ -199,3 +201,27 @@ async def test_a_picture_that_hangs_the_model_is_the_only_one_that_fails(bench: 
     assert answers(results_of({job_id: records[job_id] for job_id in good})) == {
         job_id: colour for job_id, (colour, _) in good.items()
     }
+
+
+async def test_a_model_whose_loading_kills_workers_is_left_alone(bench: Bench, models: Path) -> None:
+    """Its warm-up picture hangs the graph, so each worker is caught loading; nobody has taken the job by then."""
+    manifest = json.loads((models / "other" / "model.json").read_text())
+    manifest["input"]["pad"] = dial.WHITE
+    (models / "other" / "model.json").write_text(json.dumps(manifest))
+    bench.settings["preload_models"] = ""
+    called = asyncio.create_task(bench.dispatcher.call([Job("other", [dial.picture("red")], timeout_ms=60_000)]))
+    for number in range(3):
+        name = f"victim-{number}"
+        worker = bench.start(name)
+        await bench.up(name)
+        await bench.saying(name, "model.adopted")
+        worker.kill()
+    await asyncio.sleep(WORKER_TTL_MS / 1000)  # until their heartbeats are cold
+    await bench.ready("last")
+    (result,) = await called
+    assert (result.error or {}).get("code") == "model_load_failed"
+    assert "lost" in (result.error or {})["message"]
+    assert not bench.workers["last"].said("model.adopted")
+    fresh = jobs(1)
+    await submit(bench, fresh)
+    await over(bench, fresh)

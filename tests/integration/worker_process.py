@@ -114,6 +114,15 @@ class Bench:
         logs = "\n".join(f"{name}: {worker.log.read_text()[-2000:]}" for name, worker in self.workers.items())
         raise AssertionError(f"not within {seconds} s: {what}\n{logs}")
 
+    async def saying(self, name: str, word: str, seconds: float = 15) -> None:
+        """Wait until the worker's log has the word."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if self.workers[name].said(word):
+                return
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"{name} did not say {word!r}:\n{self.workers[name].log.read_text()[-2000:]}")
+
     async def running(self, job_id: str, *, attempt: int = 1, seconds: float = 15) -> JobRecord:
         """Wait until a worker has taken the job for the ``attempt``-th time."""
         deadline = time.monotonic() + seconds

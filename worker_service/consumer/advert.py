@@ -9,7 +9,7 @@ from typing import Literal
 
 import psutil
 
-from shared.fleet.state import ModelInfo, WorkerInfo
+from shared.fleet.state import ModelInfo, WorkerInfo, life_of
 from worker_service import VERSION
 from worker_service.consumer.pipeline import Pipeline
 from worker_service.consumer.settings import ConsumerSettings
@@ -26,6 +26,7 @@ class Advert:
         self.state: Literal["starting", "ready", "draining"] = "starting"
         self.pipeline: Pipeline | None = None
         self._engine = engine
+        self.life = life_of(self.id, started_ms)
         self._started_ms = started_ms
         self._process = psutil.Process()
         self._known: set[str] = set()

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 from typing_extensions import override
 
 from shared import keys
-from shared.errors import VisionfleetError
+from shared.errors import ModelLoadFailed, VisionfleetError
 from shared.fleet.report import FleetReporter
+from shared.fleet.state import WorkerInfo
 from shared.jobs import JobResult
 from shared.queue.consumer import Backlog, QueueConsumer
 from shared.redis import RedisError
@@ -23,6 +24,8 @@ from worker_service.engine.engine import Engine
 
 log = structlog.get_logger(__name__)
 CONSUMER_IDLE_MS = 3_600_000
+LOST_LOADERS = 3
+UNLOADABLE = ModelLoadFailed("Every worker that began to load this model was lost; it is left alone for some minutes.")
 EX_SOFTWARE = 70
 """sysexits.h: internal software error."""
 
@@ -86,9 +89,9 @@ class Scout:
         if not orphans or not self._loading.acquire(blocking=False):
             return
         try:
-            held_elsewhere = {held["id"] for other in self._reporter.others(self._advert.id) for held in other.held}
+            others = self._reporter.others(self._advert.id)
             for backlog in orphans:
-                self._adopt(backlog, held_elsewhere)
+                self._adopt(backlog, others)
         finally:
             self._loading.release()
 
@@ -113,17 +116,23 @@ class Scout:
                 found.append(stream)
         return found
 
-    def _adopt(self, backlog: Backlog, held_elsewhere: set[str]) -> None:
+    def _adopt(self, backlog: Backlog, others: Sequence[WorkerInfo]) -> None:
         _, _, model = keys.parse_queue(backlog.stream)
         waited_too_long = backlog.oldest_ms > self._advert.adopt_after_ms
-        if model in held_elsewhere and not waited_too_long:
+        if not waited_too_long and any(held["id"] == model for other in others for held in other.held):
             return
-        if not self._reporter.claim(self._advert.hardware, model, self._advert.id) and not waited_too_long:
+        claim = (self._advert.hardware, model, self._advert.life)
+        begun, alive = self._reporter.claim(*claim), {other.life for other in others}
+        if begun & alive and not waited_too_long:  # one of them is loading it
+            self._reporter.unclaim(*claim)
             return
         try:
+            if len(begun - alive) >= LOST_LOADERS:
+                raise UNLOADABLE
             log.info("model.adopted", model=model, waiting=backlog.waiting)
             self._engine.get(model)
         except VisionfleetError as error:
+            self._reporter.unclaim(*claim)
             self._refuse(backlog.stream, error)
             return
         self.announce()
