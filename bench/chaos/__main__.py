@@ -23,7 +23,7 @@ from bench.chaos.audit import audit, probe, roll_call
 from bench.chaos.checker import check
 from bench.chaos.clients import Clients, load
 from bench.chaos.fleet import Fleet
-from bench.chaos.history import History, of
+from bench.chaos.history import History
 from bench.chaos.nemeses import NEMESES, Arena, available
 from bench.chaos.receivers import Receivers
 from bench.chaos.web import Api
@@ -97,15 +97,14 @@ def tell(history: History, options: argparse.Namespace) -> int:
     violations = check(history.events)
     jobs, faults = figures.jobs(history.events), figures.faults(history.events)
     promises = figures.promises(history.events, violations)
-    exits = [f"{event.data['name']} ended by itself ({event.data['code']})" for event in of(history.events, "exit")]
     told = [f"BROKEN {violation.rule}: {violation.what}" for violation in violations]
     if options.json:
-        found = {"jobs": jobs, "faults": faults, "promises": promises, "violations": told, "exits": exits}
+        found = {"jobs": jobs, "faults": faults, "promises": promises, "violations": told}
         print(json.dumps({"benchmark": "chaos", **report.machine(), "seed": options.seed, **found}))
         return 1 if violations else 0
     for name, rows in (("jobs", jobs), ("faults and recovery", faults), ("promises", promises)):
         report.show(f"chaos: {name}", rows, as_json=False)
-    for line in [*exits, *told[:SHOWN]]:
+    for line in told[:SHOWN]:
         print(line)
     print(f"{len(violations)} violations in {history.now():.0f} s, seed {options.seed}")
     return 1 if violations else 0

@@ -178,6 +178,11 @@ def takeovers(events: Sequence[Event]) -> list[tuple[str, float]]:
     return found
 
 
+def died(events: Sequence[Event]) -> list[Violation]:
+    """A process ended although nobody had killed it."""
+    return [Violation("died", f"{e.data['name']} at {e.at} s, status {e.data['code']}") for e in of(events, "exit")]
+
+
 def idle_worker(events: Sequence[Event]) -> list[Violation]:
     """A worker that answers but takes no work, or that never came back."""
     calls = of(events, "roll")
@@ -211,5 +216,5 @@ OF_ONE_JOB: tuple[Callable[[str, Sequence[Event]], list[Violation]], ...] = (
     *(lost, double, reverted, result_of_canceled, wrong, webhook_lost, webhook_two_ids),
 )
 OF_THE_RUN: tuple[Callable[[Sequence[Event]], list[Violation]], ...] = (
-    *(two_jobs, other_body, wrong_answers, hung, slow_recovery, slow_takeover, idle_worker, leftovers),
+    *(two_jobs, other_body, wrong_answers, hung, slow_recovery, slow_takeover, died, idle_worker, leftovers),
 )

@@ -60,6 +60,7 @@ def promises(events: Sequence[Event], violations: Sequence[Violation]) -> list[r
         "webhook_lost": len({(e.job, e.data["event"]) for e in of(events, "hook")}),
         "webhook_two_ids": len(of(events, "hook")),
         "slow_recovery": len(of(events, "recovered")) + len(takeovers(events)),
+        "died": len({event.data["target"] for event in of(events, "fault")}),
         "idle_worker": len(of(events, "roll")),
         "hung": len(of(events, "submit", "answer", "state", "cancel")),
         "leftover": len(of(events, "left")),
