@@ -1,20 +1,35 @@
-"""Kombu's Redis transport, without putting back unacknowledged messages when the connection is lost.
+"""Kombu's Redis transport, whose channels outlive the loss of their connection.
 
-After a loss Celery collects the connection and then closes it, and kombu 5.7 tries to put messages back through what
-has been collected already: an AttributeError that ends the whole worker, and the inference in it. Nothing is lost by
-leaving them: a message here only says that there is work in Redis, clocks say so again, and what is not acknowledged
-comes back after ``visibility_timeout``.
+With kombu 5.7 a lost connection ends the whole worker, and the inference in it, when a task runs at that moment: Celery
+collects the connection, closes it and later acknowledges the message on the old channel, and both go through what has
+been collected already. Nothing is lost by leaving such messages: one only says that there is work in Redis, clocks say
+so again, and what is not acknowledged comes back after ``visibility_timeout``.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 from kombu.transport import redis
+from typing_extensions import override
 
 
 class Channel(redis.Channel):  # type: ignore[misc] # kombu ships no types
-    """A channel that can be closed when its connection is gone."""
+    """Puts nothing back when it is closed, and acknowledges nothing afterwards."""
 
     do_restore = False
+
+    @override
+    def basic_ack(self, delivery_tag: str, multiple: bool = False) -> None:
+        """Acknowledge, unless the connection has gone."""
+        if not self.closed:
+            super().basic_ack(delivery_tag, multiple=multiple)
+
+    @override
+    def basic_reject(self, delivery_tag: str, *arguments: Any, **options: Any) -> None:
+        """Reject, unless the connection has gone."""
+        if not self.closed:
+            super().basic_reject(delivery_tag, *arguments, **options)
 
 
 class Transport(redis.Transport):  # type: ignore[misc] # kombu ships no types
