@@ -78,6 +78,7 @@ async def audit(fleet: Fleet, clients: Clients, quiet_s: float) -> None:
             await _story(clients, job)
 
     await asyncio.gather(*map(settle, jobs))
+    await asyncio.gather(*(_batch(clients, event.job, deadline) for event in of(clients.history.events, "batch")))
     for job, metadata in listed.items():
         clients.history.note("listed", job, **{name: metadata.get(name, "") for name in ("op", "kind", "key")})
     clients.receivers.relent()
@@ -86,13 +87,13 @@ async def audit(fleet: Fleet, clients: Clients, quiet_s: float) -> None:
 
 
 async def _listed(clients: Clients) -> dict[str, dict[str, str]]:
-    """Metadata of every job that the server knows of."""
+    """Metadata of every job that the server knows of, without those of batches, which have none."""
     found: dict[str, dict[str, str]] = {}
     cursor = ""
     while True:
         query = {"limit": "200", "cursor": cursor}
         answer = await _until(lambda: clients.api.ask("GET", "/v1/jobs", params=query), 30, lambda got: got.ok)  # noqa: B023
-        found |= {job["id"]: job["metadata"] for job in answer.body["jobs"]}
+        found |= {job["id"]: job["metadata"] for job in answer.body["jobs"] if "op" in job["metadata"]}
         cursor = answer.body["cursor"] or ""
         if not cursor:
             return found
@@ -107,6 +108,19 @@ async def _over(clients: Clients, job: str, deadline: float) -> None:
         if clients.history.now() > deadline:
             return
         await asyncio.sleep(AGAIN_S)
+
+
+async def _batch(clients: Clients, batch: str, deadline: float) -> None:
+    """Wait for the batch's end, and read its results."""
+    state = ""
+    while state not in TERMINAL and clients.history.now() < deadline:
+        with contextlib.suppress(Broken):
+            answer = await clients.api.ask("GET", f"/v1/batches/{batch}")
+            state = answer.body["state"] if answer.ok else "unknown"
+        await asyncio.sleep(AGAIN_S)
+    lines = [json.loads(line) for line in (await clients.api.text(f"/v1/batches/{batch}/results")).splitlines()]
+    seen = [[line["index"], line["output"]["top"] if line["output"] else None] for line in lines]
+    clients.history.note("batch_end", batch, state=state, seen=seen)
 
 
 async def _story(clients: Clients, job: str) -> None:

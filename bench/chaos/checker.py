@@ -114,6 +114,25 @@ def webhook_two_ids(job: str, own: Sequence[Event]) -> list[Violation]:
     ]
 
 
+def batch(job: str, own: Sequence[Event]) -> list[Violation]:
+    """A batch that did not end well, or whose results are not one for each picture."""
+    wanted = [colour for event in of(own, "batch") for colour in event.data["colours"]]
+    found: list[Violation] = []
+    for end in of(own, "batch_end"):
+        seen = dict(end.data["seen"])
+        if end.data["state"] != "succeeded":
+            found.append(Violation("lost", f"batch {job}: {end.data['state']} in the end"))
+        if len(seen) != len(wanted):
+            found.append(Violation("lost", f"batch {job}: results of {len(seen)} of {len(wanted)} pictures"))
+        if len(seen) != len(end.data["seen"]):
+            found.append(Violation("double", f"batch {job}: two results of one picture"))
+        if any(colour != wanted[index] for index, colour in seen.items()):
+            found.append(Violation("wrong", f"batch {job}: an answer is another picture's"))
+    if wanted and not of(own, "batch_end"):
+        found.append(Violation("lost", f"batch {job}: never looked at"))
+    return found
+
+
 def two_jobs(events: Sequence[Event]) -> list[Violation]:
     """One idempotency key, two jobs."""
     jobs: dict[str, set[str]] = {}
@@ -213,7 +232,7 @@ def _last_state(own: Sequence[Event]) -> str:
 
 
 OF_ONE_JOB: tuple[Callable[[str, Sequence[Event]], list[Violation]], ...] = (
-    *(lost, double, reverted, result_of_canceled, wrong, webhook_lost, webhook_two_ids),
+    *(lost, double, reverted, result_of_canceled, wrong, webhook_lost, webhook_two_ids, batch),
 )
 OF_THE_RUN: tuple[Callable[[Sequence[Event]], list[Violation]], ...] = (
     *(two_jobs, other_body, wrong_answers, hung, slow_recovery, slow_takeover, died, idle_worker, leftovers),

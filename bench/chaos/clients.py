@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import json
 import random
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
+
+import aiohttp
 
 from bench.chaos.history import History
 from bench.chaos.receivers import KINDS, Receivers
@@ -30,7 +33,6 @@ class Clients:
     history: History
     receivers: Receivers
     chance: random.Random
-    batches: bool = False
 
     def picture(self, brightness: int = 0) -> tuple[str, dict[str, str]]:
         """A colour and its picture."""
@@ -127,6 +129,25 @@ async def twins(clients: Clients) -> None:
         await poll(clients, jobs[0])
 
 
+async def batch(clients: Clients) -> None:
+    """Many pictures behind one request; the audit looks at what came of it."""
+    op = uuid.uuid4().hex
+    colours = [clients.chance.choice(dial.COLOURS) for _ in range(clients.chance.randint(5, 40))]
+    form = aiohttp.FormData()
+    form.add_field("batch", json.dumps({"model": "dial", "metadata": {"op": op}}))
+    for number, colour in enumerate(colours):
+        form.add_field("image", dial.picture(colour), filename=f"{number}.png", content_type="image/png")
+    try:
+        answer = await clients.ask(op, "POST", "/v1/batches", data=form)
+    except Broken as broken:
+        clients.history.note("unknown", op=op, kind="batch", error=str(broken))
+        return
+    if answer.ok:
+        clients.history.note("batch", answer.body["id"], op=op, colours=colours)
+    else:
+        clients.history.note("refused", op=op, kind="batch", status=answer.status, code=answer.code)
+
+
 def order(clients: Clients, kind: str, *, images: int = 1, brightness: int = 0, key: str = "") -> Order:
     """A job whose metadata says what it is for, so that the audit can tell whose it is."""
     op = uuid.uuid4().hex
@@ -192,7 +213,7 @@ async def look(clients: Clients, job: str, wait: float = 0) -> str:
 
 
 Kind = Callable[[Clients], Awaitable[None]]
-KINDS_OF_CLIENTS: dict[Kind, int] = {sync: 6, polled: 4, webhook: 3, cancel: 3, twins: 3, images: 1}
+KINDS_OF_CLIENTS: dict[Kind, int] = {sync: 6, polled: 4, webhook: 3, cancel: 3, twins: 3, images: 1, batch: 1}
 
 
 async def load(clients: Clients, rate: float, most: int, stopping: asyncio.Event) -> None:

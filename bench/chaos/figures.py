@@ -25,6 +25,8 @@ def jobs(events: Sequence[Event]) -> list[report.Row]:
     answers = Counter("succeeded" if e.data["status"] == 200 else "told no" for e in of(events, "answer"))
     answers["told no"] += sum(event.data["kind"] == "sync" for event in of(events, "unknown"))
     rows["sync"] = Counter(accepted=sum(answers.values())) + answers
+    rows["batch"] = Counter(event.data["state"] for event in of(events, "batch_end"))
+    rows["batch"]["accepted"] = len(of(events, "batch"))
     columns = ("accepted", "succeeded", "canceled", "failed", "poisoned", "told no", "ran again")
     return [{"jobs": kind, **{name: rows[kind][name] for name in columns}} for kind in sorted(rows)]
 

@@ -25,6 +25,8 @@ class Event:
     gone        since                         404 for a job that was accepted
     cancel      status, state                 answer to a cancel
     result      status                        answer to GET /result
+    batch       op, colours                   a batch was accepted; ``job`` is its id, ``colours`` the right answers
+    batch_end   state, seen: [[index, colour]]   the batch in the end, and every line of its results
     hook        id, event, receiver, status   a receiver got a webhook and answered ``status``
     fault       name, target, phase           phase is "begun" or "healed"
     lost_worker worker, why                   a worker is killed, stopped or cut off

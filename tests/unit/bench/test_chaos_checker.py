@@ -35,6 +35,10 @@ def hook(at: float, job: str, event: str, status: int = 200, webhook_id: str = "
     return Event(at, "hook", job, data)
 
 
+def batch_end(state: str, *seen: list[Any]) -> Event:
+    return Event(80, "batch_end", "m", {"state": state, "seen": list(seen)})
+
+
 def good() -> list[Event]:
     """A job with a webhook, a canceled job and one with a key, as they should go."""
     return [
@@ -54,6 +58,8 @@ def good() -> list[Event]:
         Event(6, "listed", "c", {"op": "c", "kind": "twins", "key": "k"}),
         accepted(1, "p", kind="poison"),
         state(9, "p", "failed", code="poisoned"),
+        Event(5, "batch", "m", {"op": "m", "colours": ["red", "blue"]}),
+        batch_end("succeeded", [1, "blue"], [0, "red"]),
         Event(10, "answer", "", {"op": "s", "status": 200, "code": "", "right": True}),
         Event(11, "recovered", "", {"fault": "worker_kill", "seconds": 8.5}),
         Event(80, "roll", "", {"worker": "w1", "jobs": 3, "ready": True}),
@@ -119,6 +125,12 @@ FORGERIES: dict[str, tuple[str, Forge]] = {
     "never": ("slow_recovery", adding(Event(60, "recovered", "", {"fault": "x", "seconds": None}))),
     "takes no work": ("idle_worker", adding(Event(80, "roll", "", {"worker": "w2", "jobs": 0, "ready": True}))),
     "never back": ("idle_worker", adding(Event(80, "roll", "", {"worker": "w2", "jobs": 0, "ready": False}))),
+    "a batch is not over": ("lost", instead(batch_end("running", [1, "blue"], [0, "red"]))),
+    "a batch lacks a result": ("lost", instead(batch_end("succeeded", [1, "blue"]))),
+    "a batch has one twice": ("double", instead(batch_end("succeeded", [1, "blue"], [0, "red"], [0, "red"]))),
+    "a batch mixes its answers up": ("wrong", instead(batch_end("succeeded", [1, "red"], [0, "red"]))),
+    "a batch's picture failed": ("wrong", instead(batch_end("succeeded", [1, "blue"], [0, None]))),
+    "nobody looked at a batch": ("lost", without("batch_end", "m")),
     "hangs": ("hung", adding(Event(50, "hung", "", {"op": "h", "path": "GET /"}))),
     "dies of itself": ("died", adding(Event(50, "exit", "", {"name": "worker-1", "code": 0}))),
     "left in a queue": ("leftover", adding(Event(96, "left", "", {"where": "vf:q:any:live:m", "count": 1}))),
