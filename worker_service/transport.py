@@ -14,7 +14,7 @@ from kombu.transport import redis
 from typing_extensions import override
 
 
-class Channel(redis.Channel):  # type: ignore[misc] # kombu ships no types
+class Channel(redis.Channel):
     """Puts nothing back when it is closed, and acknowledges nothing afterwards."""
 
     do_restore = False
@@ -23,16 +23,16 @@ class Channel(redis.Channel):  # type: ignore[misc] # kombu ships no types
     def basic_ack(self, delivery_tag: str, multiple: bool = False) -> None:
         """Acknowledge, unless the connection has gone."""
         if not self.closed:
-            super().basic_ack(delivery_tag, multiple=multiple)
+            super().basic_ack(delivery_tag, multiple=multiple)  # type: ignore[no-untyped-call] # kombu ships no types
 
     @override
     def basic_reject(self, delivery_tag: str, *arguments: Any, **options: Any) -> None:
         """Reject, unless the connection has gone."""
         if not self.closed:
-            super().basic_reject(delivery_tag, *arguments, **options)
+            super().basic_reject(delivery_tag, *arguments, **options)  # type: ignore[no-untyped-call] # kombu ships no types
 
 
-class Transport(redis.Transport):  # type: ignore[misc] # kombu ships no types
+class Transport(redis.Transport):
     """What ``broker_transport`` names."""
 
     Channel = Channel
