@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
 from hashlib import sha1
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import redis
 import redis.asyncio
@@ -16,10 +17,24 @@ from redis.retry import Retry
 
 from shared.settings import RedisSettings
 
-__all__ = ["AsyncRedis", "Call", "RedisError", "Script", "SyncRedis", "connect", "connect_async", "run", "run_async"]
+__all__ = [
+    "AsyncRedis",
+    "Call",
+    "Command",
+    "RedisError",
+    "Script",
+    "SyncRedis",
+    "connect",
+    "connect_async",
+    "run",
+    "run_async",
+    "run_through",
+]
 
 SyncRedis = redis.Redis
 AsyncRedis = redis.asyncio.Redis
+Command: TypeAlias = tuple[Any, ...]
+Send: TypeAlias = Callable[[Sequence[Command]], Awaitable[list[Any]]]
 
 LUA = Path(__file__).parent / "lua"
 MOST_CONNECTIONS = 32
@@ -90,10 +105,14 @@ def run(client: SyncRedis, calls: Sequence[Call]) -> list[Any]:
 
 async def run_async(client: AsyncRedis, calls: Sequence[Call]) -> list[Any]:
     """``run`` on the event loop."""
-    answers = await _pipeline_async(client, calls)
+    return await run_through(partial(_pipeline_async, client), calls)
+
+
+async def run_through(send: Send, calls: Sequence[Call]) -> list[Any]:
+    """``run`` through whatever sends commands and returns their answers in one round trip."""
+    answers = await send([("EVALSHA", *call.words) for call in calls])
     for index, script in _forgotten(calls, answers):
-        await client.script_load(script.source)
-        answers[index] = (await _pipeline_async(client, [calls[index]]))[0]
+        answers[index] = (await send([("SCRIPT LOAD", script.source), ("EVALSHA", *calls[index].words)]))[1]
     return answers
 
 
@@ -106,11 +125,11 @@ def _pipeline(client: SyncRedis, calls: Sequence[Call]) -> list[Any]:
     return answers
 
 
-async def _pipeline_async(client: AsyncRedis, calls: Sequence[Call]) -> list[Any]:
+async def _pipeline_async(client: AsyncRedis, commands: Sequence[Command]) -> list[Any]:
     pipe: Any
     async with client.pipeline(transaction=False) as pipe:
-        for call in calls:
-            pipe.execute_command("EVALSHA", *call.words)
+        for command in commands:
+            pipe.execute_command(*command)
         answers: list[Any] = await pipe.execute(raise_on_error=False)
     return answers
 

@@ -16,12 +16,14 @@ import structlog
 from shared import keys
 from shared.errors import QueueUnavailable
 from shared.queue.submission import refusal
-from shared.redis import Call, RedisError, connect_async, run_async
+from shared.redis import Call, RedisError, connect_async, run_through
 from shared.settings import RedisSettings
+from shared.wire import Wire
 
 log = structlog.get_logger(__name__)
 CANCEL_AGAIN_S = 0.2
 READ_AT_ONCE = 500
+BLOCK_MS = 2000
 TRIM_AFTER_BYTES = 256 * 1024
 """Replies that are read and may still lie in Redis; trimming after each would cost a round trip per answer."""
 OnReply = Callable[[str, str, bytes], None]
@@ -67,13 +69,14 @@ class Line:
         return result
 
     async def _send(self) -> None:
+        wire = Wire(self.client)
         while not self._closing:
             await self._more.wait()
             self._more.clear()
             batch, self._outbox = self._outbox, []
             answers: Sequence[Any] = [RedisError("closed")] * len(batch)
             try:
-                answers = await run_async(self.client, [call for call, _ in batch])
+                answers = await run_through(wire.send, [call for call, _ in batch])
             except (RedisError, OSError) as error:
                 self.connected = False
                 answers = [error if isinstance(error, RedisError) else RedisError(str(error))] * len(batch)
@@ -83,12 +86,13 @@ class Line:
                         future.set_result(answer)
 
     async def _listen(self) -> None:
-        last, untrimmed = "0", 0
+        wire, last, untrimmed = Wire(self.client), "0", 0
         while not self._closing:
             try:
-                read: Any = await self.client.xread({self.stream: last}, count=READ_AT_ONCE, block=2000)
+                read = await self._read(wire, last)
                 self.connected = True
-                for entry, fields in read[0][1] if read else ():
+                for entry, flat in read:
+                    fields = dict(zip(flat[::2], flat[1::2], strict=True))
                     last = entry.decode()
                     self._reply(fields)
                     untrimmed += 100 + len(fields.get(b"body", b""))
@@ -99,6 +103,13 @@ class Line:
                 self.connected = False
                 log.warning("redis.unreachable", error=type(error).__name__)
                 await asyncio.sleep(0.2 + secrets.randbelow(300) / 1000)
+
+    async def _read(self, wire: Wire, last: str) -> list[Any]:
+        (read,) = await wire.send([("XREAD", "COUNT", READ_AT_ONCE, "BLOCK", BLOCK_MS, "STREAMS", self.stream, last)])
+        if isinstance(read, RedisError):
+            raise read
+        entries: list[Any] = read[0][1] if read else []
+        return entries
 
     def _reply(self, fields: dict[bytes, bytes]) -> None:
         job_id, state = fields.get(b"id", b""), fields.get(b"state", b"")
