@@ -67,6 +67,34 @@ def classifier(
     return save(path, nodes, [images], [output], {"bias": bias}, **meta)
 
 
+def quantised_detector(path: Path, rows: Any, *, size: int = SIZE) -> Path:
+    """``detector`` as quantisers write it: float in and out, int8 weights and activations between."""
+    rows = np.asarray(rows, np.float32)
+    scale = (np.abs(rows).max(axis=1) / 127 + 1e-9).astype(np.float32)
+    stored = np.round(rows / scale[:, None]).astype(np.int8)
+    nodes = [
+        helper.make_node("QuantizeLinear", ["images", "step", "zero"], ["pixels"]),
+        helper.make_node("DequantizeLinear", ["pixels", "step", "zero"], ["images_again"]),
+        helper.make_node("ReduceMean", ["images_again"], ["mean"], axes=[1, 2, 3], keepdims=0),
+        helper.make_node("Reshape", ["mean", "column"], ["wide"]),
+        helper.make_node("Mul", ["wide", "nothing"], ["none"]),
+        helper.make_node("DequantizeLinear", ["stored", "scale", "zeros"], ["rows"], axis=0),
+        helper.make_node("Add", ["rows", "none"], ["output0"]),
+    ]
+    weights = {
+        "step": np.float32(1 / 127),
+        "zero": np.int8(0),
+        "column": np.array([-1, 1, 1]),
+        "nothing": np.zeros(1, np.float32),
+        "stored": stored,
+        "scale": scale,
+        "zeros": np.zeros(len(rows), np.int8),
+    }
+    images = helper.make_tensor_value_info("images", TensorProto.FLOAT, ["batch", 3, size, size])
+    output = helper.make_tensor_value_info("output0", TensorProto.FLOAT, ["batch", *rows.shape])
+    return save(path, nodes, [images], [output], weights)
+
+
 def answers(
     path: Path,
     outputs: dict[str, Any],

@@ -90,6 +90,18 @@ def test_half_precision_graph(models: Path, engine: Engine) -> None:
     assert [p["class"] for p in predictions] == ["a", "b"]
 
 
+def test_quantised_graph(models: Path, engine: Engine) -> None:
+    """Weights and pixels in int8 between QuantizeLinear and DequantizeLinear; scores keep a step of 1/127."""
+    graphs.quantised_detector(models / "x" / "weights.onnx", graphs.ROWS)
+    graphs.package(models / "x", task="object-detection", family="yolov8")
+    exact, coarse = answer(engine, "det")["predictions"], answer(engine, "x")["predictions"]
+    assert [p["class"] for p in coarse] == [p["class"] for p in exact] == ["a", "b"]
+    assert [p["confidence"] for p in coarse] == pytest.approx([p["confidence"] for p in exact], abs=1 / 127)
+    assert coarse[0]["confidence"] != exact[0]["confidence"]
+    for key in ("x", "y", "width", "height"):
+        assert [p[key] for p in coarse] == pytest.approx([p[key] for p in exact], abs=0.5)
+
+
 @pytest.mark.parametrize("channels", [None, "rows"])
 def test_labels_must_fit_the_graph(models: Path, engine: Engine, channels: Any) -> None:
     graphs.detector(models / "x" / "weights.onnx", graphs.ROWS, channels=channels)

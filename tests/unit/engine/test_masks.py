@@ -12,7 +12,7 @@ from worker_service.engine.vision.masks import Mask, cut_masks, mask_axes, proto
 from worker_service.engine.vision.rle import column_runs, run_lengths
 
 INPUT = (64, 64)
-SIZES = [(64, 64), (48, 64), (200, 90), (37, 61), (16, 9), (333, 517)]
+SIZES = [(64, 64), (48, 64), (200, 90), (37, 61), (16, 9), (333, 517), (40, 900)]
 
 
 def geometry_of(size: tuple[int, int], resize: str) -> Geometry:

@@ -8,13 +8,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from worker_service.engine.vision.masks import Axis
+from worker_service.engine.vision.masks import Axis, resample
 
 Floats = npt.NDArray[np.float32]
 Plane = npt.NDArray[np.uint8]
 
-# Rows done at once: all classes of a band stay in the cache.
-BAND = 32
+# Rows and columns done at once: all classes of a tile stay in the cache.
+TILE = (32, 256)
 
 
 def class_map(logits: Floats, axes: tuple[Axis, Axis]) -> tuple[Plane, Floats]:
@@ -30,20 +30,29 @@ def class_map(logits: Floats, axes: tuple[Axis, Axis]) -> tuple[Plane, Floats]:
         Classes [height, width] and probabilities [height, width].
     """
     across, down = axes
-    columns, used = across.weights(np.arange(across.pixels) + 0.5)
+    columns = across.centres_of_pixels()
     classes = np.empty((down.pixels, across.pixels), np.uint8)
     chances = np.empty((down.pixels, across.pixels), np.float32)
-    for start in range(0, down.pixels, BAND):
-        band = slice(start, min(start + BAND, down.pixels))
-        rows, seen = down.weights(np.arange(band.start, band.stop) + 0.5)
-        values = rows @ logits[:, seen, used] @ columns.T
-        if len(values) == 1:
-            values = np.concatenate([np.zeros_like(values), values])
-        best = values.argmax(axis=0)
-        classes[band] = best
-        top = np.take_along_axis(values, best[None], 0)
-        chances[band] = 1 / _exponentials(values - top).sum(axis=0)
+    for top in range(0, down.pixels, TILE[0]):
+        rows = down.centres_of_pixels()[top : top + TILE[0]]
+        for left in range(0, across.pixels, TILE[1]):
+            values = resample(logits, axes, columns[left : left + TILE[1]], rows)
+            tile = np.s_[top : top + TILE[0], left : left + TILE[1]]
+            classes[tile], chances[tile] = _best(values)
     return classes, chances
+
+
+def _best(values: Floats) -> tuple[Plane, Floats]:
+    """Index and softmax of the largest of values [classes, y, x]; the first of equal ones."""
+    if len(values) == 1:
+        values = np.concatenate([np.zeros_like(values), values])
+    top = values.max(axis=0)
+    best = np.zeros(top.shape, np.uint8)
+    # One comparison per class takes a third of the time of an argmax over the first axis.
+    for i in range(len(values) - 1, -1, -1):
+        best[values[i] == top] = i
+    shifted = np.ascontiguousarray(values - top).reshape(len(values), -1)
+    return best, (1 / cv2.exp(shifted).sum(axis=0)).reshape(top.shape)
 
 
 def own_cells(class_ids: npt.NDArray[Any], axes: tuple[Axis, Axis]) -> Plane:
@@ -58,7 +67,3 @@ def own_cells(class_ids: npt.NDArray[Any], axes: tuple[Axis, Axis]) -> Plane:
         for axis in axes
     )
     return np.asarray(class_ids[down][:, across], np.uint8)
-
-
-def _exponentials(values: Floats) -> Floats:
-    return np.asarray(cv2.exp(np.ascontiguousarray(values).reshape(len(values), -1)), np.float32).reshape(values.shape)

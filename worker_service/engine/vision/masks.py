@@ -19,6 +19,8 @@ from worker_service.engine.vision.rle import Runs, column_runs
 
 Floats = npt.NDArray[np.float32]
 Bits = npt.NDArray[np.uint8]
+BLOCK = 384  # columns; where dense and blocked products take the same time
+
 DecodeMode = Literal["accurate", "tradeoff", "fast"]
 
 
@@ -51,6 +53,10 @@ class Axis:
     def centres(self, first: int, end: int) -> npt.NDArray[np.float64]:
         """Source positions of the cells' centres."""
         return np.asarray((np.arange(first, end) + 0.5) * self.step + self.start, np.float64)
+
+    def centres_of_pixels(self) -> npt.NDArray[np.float64]:
+        """Source positions of all pixels' centres."""
+        return np.asarray(np.arange(self.pixels) + 0.5, np.float64)
 
     def weights(self, at: npt.NDArray[Any]) -> tuple[Floats, slice]:
         """Linear interpolation at source positions: a matrix [positions, cells of the slice] and the slice.
@@ -173,10 +179,27 @@ def cut_masks(
         if own:
             values = plane[top:bottom, left:right]
         else:
-            across, columns = source[0].weights(target[0].centres(left, right))
-            down, rows = source[1].weights(target[1].centres(top, bottom))
-            values = down @ plane[rows, columns] @ across.T
+            values = resample(plane, source, target[0].centres(left, right), target[1].centres(top, bottom))
         yield Mask((values > threshold).view(np.uint8), left, top, *target)
+
+
+def resample(planes: Floats, axes: tuple[Axis, Axis], columns: npt.NDArray[Any], rows: npt.NDArray[Any]) -> Floats:
+    """Planes [..., h, w] interpolated linearly at source columns [x] and rows [y]: [..., y, x].
+
+    Many columns are done in blocks: each needs few cells, and a matrix over all would be zeros for the most part.
+    """
+    down, seen = axes[1].weights(rows)
+    if len(columns) <= BLOCK:
+        across, used = axes[0].weights(columns)
+        return np.asarray(down @ planes[..., seen, used] @ across.T, np.float32)
+    used = axes[0].weights(columns[[0, -1]])[1]
+    tall = down @ planes[..., seen, used]
+    values = np.empty((*tall.shape[:-1], len(columns)), np.float32)
+    for start in range(0, len(columns), BLOCK):
+        across, cells = axes[0].weights(columns[start : start + BLOCK])
+        part = tall[..., cells.start - used.start : cells.stop - used.start]
+        np.matmul(part, across.T, out=values[..., start : start + BLOCK])
+    return values
 
 
 def reach(planes: Floats, axes: tuple[Axis, Axis]) -> Floats:

@@ -1,0 +1,128 @@
+"""The reference implementations' own pre- and postprocessing on the same picture and outputs.
+
+Runs in the environment that ``script/parity`` builds, never in ours: ``python -m bench.families.reference FOLDER``.
+FOLDER holds ``image.npy`` (BGR) and one ``<family>.npz`` per family; figures go to standard output as JSON.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from tests.parity.reference import torchvision_ops  # noqa: F401 - before anything that imports torchvision
+
+CONFIDENCE, IOU, MOST, SIZE, RUNS = 0.4, 0.3, 300, 640, 15
+Pair = tuple[Callable[[], object], Callable[[], object]]
+
+
+def ultralytics_letterbox(image: np.ndarray) -> Callable[[], object]:
+    from ultralytics.data.augment import LetterBox
+
+    box = LetterBox((SIZE, SIZE), auto=False, stride=32)
+
+    def prepare() -> torch.Tensor:
+        stacked = np.stack([box(image=image)])[..., ::-1].transpose((0, 3, 1, 2))
+        return torch.from_numpy(np.ascontiguousarray(stacked)).float() / 255
+
+    return prepare
+
+
+def yolov8(image: np.ndarray, outputs: list[torch.Tensor]) -> Pair:
+    from ultralytics.utils import ops
+    from ultralytics.utils.nms import non_max_suppression
+
+    shape = image.shape[:2]
+    extras = {84: 0, 116: 32, 56: 51}[outputs[0].shape[1]]
+
+    def finish() -> object:
+        classes = outputs[0].shape[1] - 4 - extras
+        (kept,) = non_max_suppression(outputs[0], CONFIDENCE, IOU, nc=classes, max_det=MOST)
+        boxes = ops.scale_boxes((SIZE, SIZE), kept[:, :4].clone(), shape)
+        if extras == 32:
+            masks = ops.process_mask_native(outputs[1][0], kept[:, 6:], boxes, shape)
+            return ops.masks2segments(masks, "largest")
+        if extras:
+            return ops.scale_coords((SIZE, SIZE), kept[:, 6:].reshape(len(kept), 17, 3), shape)
+        return boxes
+
+    return ultralytics_letterbox(image), finish
+
+
+def yolov5(image: np.ndarray, outputs: list[torch.Tensor]) -> Pair:
+    from yolov5.utils.augmentations import letterbox
+    from yolov5.utils.general import non_max_suppression, scale_boxes
+
+    def prepare() -> torch.Tensor:
+        boxed = letterbox(image, SIZE, auto=False)[0].transpose((2, 0, 1))[::-1]
+        return torch.from_numpy(np.ascontiguousarray(boxed)).float() / 255
+
+    def finish() -> object:
+        masks = 32 if outputs[0].shape[2] == 117 else 0
+        (kept,) = non_max_suppression(outputs[0], CONFIDENCE, IOU, max_det=MOST, nm=masks)
+        boxes = scale_boxes((SIZE, SIZE), kept[:, :4].clone(), image.shape)
+        if masks:
+            from yolov5.utils.segment.general import masks2segments, process_mask_native
+
+            return masks2segments(process_mask_native(outputs[1][0], kept[:, 6:], boxes, image.shape[:2]))
+        return boxes
+
+    return prepare, finish
+
+
+def rfdetr(image: np.ndarray, outputs: list[torch.Tensor]) -> Pair:
+    from rfdetr.models.postprocess import PostProcess
+    from torchvision.transforms import functional
+
+    rgb = np.ascontiguousarray(image[..., ::-1])
+    names = {"pred_boxes": outputs[0], "pred_logits": outputs[1]}
+    if len(outputs) > 2:
+        names["pred_masks"] = outputs[2]
+    last = PostProcess(num_select=MOST)
+
+    def prepare() -> torch.Tensor:
+        tensor = functional.resize(functional.to_tensor(rgb), [SIZE, SIZE], antialias=False)
+        return functional.normalize(tensor, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+    return prepare, lambda: last(names, torch.tensor([image.shape[:2]]), score_threshold=CONFIDENCE)
+
+
+REFERENCES = {
+    "yolov8": yolov8,
+    "yolov8-seg": yolov8,
+    "yolov8-pose": yolov8,
+    "yolov5": yolov5,
+    "yolov5-seg": yolov5,
+    "rfdetr": rfdetr,
+    "rfdetr-seg": rfdetr,
+}
+
+
+def milliseconds(step: Callable[[], object]) -> float:
+    """Median processor time of a call."""
+    spent = []
+    for _ in range(RUNS):
+        began = time.process_time()
+        step()
+        spent.append(time.process_time() - began)
+    return 1000 * float(np.median(spent))
+
+
+def main(folder: Path) -> None:
+    torch.set_num_threads(1)
+    image = np.load(folder / "image.npy")
+    figures = {}
+    for family, build in REFERENCES.items():
+        with np.load(folder / f"{family}.npz") as stored:
+            outputs = [torch.from_numpy(stored[name])[None] for name in stored.files]
+        prepare, finish = build(image, outputs)
+        with torch.inference_mode():
+            figures[family] = {"pre": milliseconds(prepare), "post": milliseconds(finish)}
+    json.dump(figures, sys.stdout)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
