@@ -145,13 +145,27 @@ def unpack_planes(stored: np.ndarray) -> np.ndarray:
     return np.cumsum(stored.astype(np.int64), axis=-1) / STEPS
 
 
+def planes(output: np.ndarray, wanted: np.ndarray, fill: float) -> Arrays:
+    """Only some of the logit planes [n, h, w]; ``wanted`` is [n], all others are read back as ``fill``."""
+    return {
+        "planes": pack_planes(output[wanted]),
+        "chosen": np.flatnonzero(wanted).astype(np.int32),
+        "shape": np.array(output.shape, np.int32),
+        "fill": np.array(fill, output.dtype),
+    }
+
+
 def restore(stored: Arrays) -> np.ndarray:
-    """An output from ``dense``, ``cells`` or ``span``."""
+    """An output from ``dense``, ``cells``, ``span`` or ``planes``."""
     if "dense" in stored:
         return stored["dense"]
     if "logits" in stored:
         inverse = np.linalg.pinv(stored["coefficients"].astype(np.float64))
         return np.tensordot(inverse, unpack_planes(stored["logits"]), 1).astype(stored["type"].dtype)
+    if "planes" in stored:
+        output = np.full(stored["shape"], stored["fill"])
+        output[stored["chosen"]] = unpack_planes(stored["planes"])
+        return output
     *shape, axis = stored["shape"].tolist()
     grid = [size for i, size in enumerate(shape) if i != axis]
     rows = np.full((int(np.prod(grid)), shape[axis]), stored["fill"])

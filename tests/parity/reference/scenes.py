@@ -1,4 +1,4 @@
-"""Training data: a pool of drawings, letterboxed to the input size, with their truth in input pixels."""
+"""Training data: a pool of drawings, brought to the input size, with their truth in input pixels."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ PAD = 114
 
 @dataclass
 class Sample:
-    """A letterboxed drawing: uint8 BGR [S, S, 3], boxes [n, 4], keypoints [n, K, 2] in its pixels, masks [n, S, S]."""
+    """A drawing: uint8 BGR [S, S, 3], boxes [n, 4], keypoints [n, K, 2] in its pixels, masks [n, S, S]."""
 
     image: np.ndarray
     labels: np.ndarray
@@ -23,7 +23,7 @@ class Sample:
     masks: np.ndarray
 
 
-def _sample(index: int, size: int) -> Sample:
+def _sample(index: int, size: int, stretch: bool) -> Sample:
     rng = np.random.default_rng([1, index])
     ratio = float(np.exp(rng.normal(0, 0.5)))
     long = int(rng.choice([48, size, 2 * size]))
@@ -32,22 +32,22 @@ def _sample(index: int, size: int) -> Sample:
     image = drawing.image
     if rng.random() < 0.25:
         image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
-    scale = size / max(width, height)
-    wide, high = max(1, round(width * scale)), max(1, round(height * scale))
+    scale = size / np.array([width, height]) if stretch else np.full(2, size / max(width, height))
+    wide, high = (max(1, round(side)) for side in scale * (width, height))
     left, top = round((size - wide) / 2 - 0.1), round((size - high) / 2 - 0.1)
     square = np.full((size, size, 3), PAD, np.uint8)
     square[top : top + high, left : left + wide] = cv2.resize(image, (wide, high))
     masks = np.zeros((len(drawing.labels), size, size), np.uint8)
     for target, mask in zip(masks, drawing.masks(), strict=True):
         target[top : top + high, left : left + wide] = cv2.resize(mask, (wide, high), interpolation=cv2.INTER_NEAREST)
-    offset = np.array([left, top], np.float32)
-    boxes = (drawing.boxes.reshape(-1, 2, 2) * scale + offset).reshape(-1, 4)
-    return Sample(square, drawing.labels, boxes, drawing.keypoints * scale + offset, masks)
+    moved = [points * scale + (left, top) for points in (drawing.boxes.reshape(-1, 2, 2), drawing.keypoints)]
+    boxes, keypoints = (points.astype(np.float32) for points in moved)
+    return Sample(square, drawing.labels, boxes.reshape(-1, 4), keypoints, masks)
 
 
-def pool(count: int, size: int) -> list[Sample]:
-    """The first ``count`` drawings."""
-    return [_sample(index, size) for index in range(count)]
+def pool(count: int, size: int, *, stretch: bool = False) -> list[Sample]:
+    """The first ``count`` drawings, letterboxed or stretched."""
+    return [_sample(index, size, stretch) for index in range(count)]
 
 
 def batches(samples: list[Sample], batch: int, seed: int) -> Iterator[list[Sample]]:

@@ -55,9 +55,9 @@ NETS = {
     "12": Net("yolo12n.yaml", 250, {"yolo12": {}}),
     "26": Net("yolo26n.yaml", 350, {"yolo26-many": {}, "yolo26-one": {"nms": False}}),
     "11-seg": Net("yolo11n-seg.yaml", 350, {"yolo11-seg": {}}),
-    "26-seg": Net("yolo26n-seg.yaml", 400, {"yolo26-seg-many": {}, "yolo26-seg-one": {"nms": False}}),
-    "11-pose": Net("yolo11n-pose.yaml", 450, {"yolo11-pose": {}}),
-    "26-pose": Net("yolo26n-pose.yaml", 450, {"yolo26-pose-many": {}, "yolo26-pose-one": {"nms": False}}),
+    "26-seg": Net("yolo26n-seg.yaml", 220, {"yolo26-seg-many": {}, "yolo26-seg-one": {"nms": False}}),
+    "11-pose": Net("yolo11n-pose.yaml", 220, {"yolo11-pose": {}}),
+    "26-pose": Net("yolo26n-pose.yaml", 250, {"yolo26-pose-many": {}, "yolo26-pose-one": {"nms": False}}),
 }
 
 
