@@ -113,7 +113,7 @@ def _keypoints(predictions: list[dict[str, Any]]) -> tuple[np.ndarray, np.ndarra
 def _iou(prediction: dict[str, Any], reference: np.ndarray) -> float:
     ours = mask_of(prediction, reference.shape)
     union = np.count_nonzero(ours | reference)
-    return np.count_nonzero(ours & reference) / union if union else 1.0
+    return float(np.count_nonzero(ours & reference) / union) if union else 1.0
 
 
 def mask_of(prediction: dict[str, Any], shape: tuple[int, ...]) -> np.ndarray:

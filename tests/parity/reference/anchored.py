@@ -72,10 +72,31 @@ def answers(
             "classes": rows[:, 5].numpy().astype(np.int16),
         }
         if protos is not None:
-            masks = ops.process_mask_native(protos, rows[:, 6:], boxes, shape[:2]).numpy()
-            golden.put(answer, "masks", golden.pack_masks(masks))
+            golden.put(answer, "masks", golden.pack_masks(cut_masks(protos, rows[:, 6:], boxes, shape)))
         found.append(answer)
     return found
+
+
+def cut_masks(protos: torch.Tensor, weights: torch.Tensor, boxes: torch.Tensor, shape: tuple[int, ...]) -> np.ndarray:
+    """Masks [n, H, W] as the original's ``process_mask_native``: probabilities are interpolated, then cut.
+
+    Newer versions take logits. The original cuts the letterbox's border off in whole cells of the prototypes, up to 4
+    pixels of the input away from where it is; here each source pixel looks where the letterbox has put it.
+    """
+    if not len(weights):
+        return np.zeros((0, *shape[:2]), np.uint8)
+    cells = (weights @ protos.flatten(1)).sigmoid().view(-1, *protos.shape[1:])
+    height, width = shape[:2]
+    gain = min(SIZE / height, SIZE / width)
+    places = []
+    for side in (width, height):
+        inner = max(1, round(side * gain))
+        start = round((SIZE - inner) / 2 - 0.1)
+        places.append(((torch.arange(side) + 0.5) * (inner / side) + start) / SIZE * 2 - 1)
+    x, y = torch.meshgrid(places[0], places[1], indexing="xy")
+    grid = torch.stack([x, y], -1)[None]
+    spread = torch.nn.functional.grid_sample(cells[None], grid, padding_mode="border", align_corners=False)
+    return ops.crop_mask(spread[0].gt(0.5).byte(), boxes).numpy()
 
 
 def strong(prediction: np.ndarray, settings: list[dict[str, Any]]) -> np.ndarray:

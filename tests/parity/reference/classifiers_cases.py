@@ -146,7 +146,14 @@ def nets() -> dict[str, Net]:
         "classify-timm-multi-label": timm_net("resnet18", multi_label=True),
         "classify-hf-resnet50": Net(
             hf_resnet,
-            hugging_face(ConvNextImageProcessorPil(size={"shortest_edge": SIZE}, crop_pct=0.875)),
+            hugging_face(
+                ConvNextImageProcessorPil(
+                    size={"shortest_edge": SIZE},
+                    crop_pct=0.875,
+                    image_mean=IMAGENET["mean"],
+                    image_std=IMAGENET["std"],
+                )
+            ),
             {"resize": "center-crop", "interpolation": "antialias-cubic", "crop_fraction": SIZE / edge, **IMAGENET},
             f"transformers {transformers}: ResNetForImageClassification, ConvNextImageProcessorPil",
         ),

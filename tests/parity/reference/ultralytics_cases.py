@@ -55,9 +55,9 @@ NETS = {
     "12": Net("yolo12n.yaml", 250, {"yolo12": {}}),
     "26": Net("yolo26n.yaml", 350, {"yolo26-many": {}, "yolo26-one": {"nms": False}}),
     "11-seg": Net("yolo11n-seg.yaml", 350, {"yolo11-seg": {}}),
-    "26-seg": Net("yolo26n-seg.yaml", 220, {"yolo26-seg-many": {}, "yolo26-seg-one": {"nms": False}}),
+    "26-seg": Net("yolo26n-seg.yaml", 200, {"yolo26-seg-many": {}, "yolo26-seg-one": {"nms": False}}),
     "11-pose": Net("yolo11n-pose.yaml", 220, {"yolo11-pose": {}}),
-    "26-pose": Net("yolo26n-pose.yaml", 250, {"yolo26-pose-many": {}, "yolo26-pose-one": {"nms": False}}),
+    "26-pose": Net("yolo26n-pose.yaml", 220, {"yolo26-pose-many": {}, "yolo26-pose-one": {"nms": False}}),
 }
 
 
@@ -94,6 +94,8 @@ def record_case(case: str, model: YOLO, options: dict[str, Any], cache: Path) ->
     if model.task == "pose":
         manifest["keypoints"] = [f"point_{i}" for i in range(KEYPOINTS)]
     settings = record.SEGMENTATION if model.task == "segment" else record.DETECTION
+    if options.get("nms") is False:  # there the net picks classes before it knows that they do not matter
+        settings = [setting for setting in settings if "class_agnostic_nms" not in setting]
     if options.get("nms") is True:  # the thresholds are inside the graph
         settings = [{"confidence": 0.25, "iou_threshold": 0.7}]
     reference = f"ultralytics {__version__}: YOLO({NETS_OF[case]!r}).predict(rect=False, retina_masks=True)"

@@ -13,7 +13,7 @@ from tests.parity.reference import scenes
 from tests.parity.reference.fit import fit
 
 SIZE = 160
-BATCH = 16
+BATCH = 12
 EPOCHS = 10  # as far as schedules of the losses go
 WIDTH = 0.125  # of the full net's channels; the smallest released nets have 0.25
 

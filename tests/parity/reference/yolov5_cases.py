@@ -75,7 +75,7 @@ def record_case(case: str, model: Any, cache: Path) -> None:
     settings = record.SEGMENTATION if segments else record.DETECTION
     reference = "yolov5 7.0.14: letterbox, DetectionModel, non_max_suppression; ultralytics 8.4.190: scale_boxes"
     if segments:
-        reference = reference.replace("DetectionModel", "SegmentationModel") + ", process_mask_native"
+        reference = reference.replace("DetectionModel", "SegmentationModel") + ", crop_mask"
     recorder = record.recorder(case, reference, graph, manifest, settings)
     suppress = partial(non_max_suppression, nm=MASKS if segments else 0)
     for picture in pictures.NAMES:
