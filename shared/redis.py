@@ -12,7 +12,7 @@ import redis
 import redis.asyncio
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.retry import Retry
 
 from shared.settings import RedisSettings
@@ -96,10 +96,9 @@ def run(client: SyncRedis, calls: Sequence[Call]) -> list[Any]:
 
     An answer may be a ResponseError; whoever called decides. Raises RedisError when Redis does not answer.
     """
-    answers = _pipeline(client, calls)
+    answers = _send(client, [("EVALSHA", *call.words) for call in calls])
     for index, script in _forgotten(calls, answers):
-        client.script_load(script.source)
-        answers[index] = _pipeline(client, [calls[index]])[0]
+        answers[index] = _send(client, [("SCRIPT LOAD", script.source), ("EVALSHA", *calls[index].words)])[1]
     return answers
 
 
@@ -116,13 +115,25 @@ async def run_through(send: Send, calls: Sequence[Call]) -> list[Any]:
     return answers
 
 
-def _pipeline(client: SyncRedis, calls: Sequence[Call]) -> list[Any]:
-    pipe: Any
-    with client.pipeline(transaction=False) as pipe:
-        for call in calls:
-            pipe.execute_command("EVALSHA", *call.words)
-        answers: list[Any] = pipe.execute(raise_on_error=False)
-    return answers
+def _send(client: SyncRedis, commands: Sequence[Command]) -> list[Any]:
+    """What a pipeline does, past its bookkeeping, which costs as much as the round trip itself."""
+    pool: Any = client.connection_pool
+    connection = pool.get_connection()
+    try:
+        connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+        return [_answer(connection) for _ in commands]
+    except BaseException:  # what is still to come would be taken for the next answer
+        connection.disconnect()
+        raise
+    finally:
+        pool.release(connection)
+
+
+def _answer(connection: Any) -> Any:
+    try:
+        return connection.read_response()
+    except ResponseError as refusal:
+        return refusal
 
 
 async def _pipeline_async(client: AsyncRedis, commands: Sequence[Command]) -> list[Any]:
