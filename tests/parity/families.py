@@ -6,6 +6,7 @@ FAMILY_OF = {
     "classify-timm-multi-label": "classification",
     "classify-timm-resnet34": "classification",
     "classify-torchvision-resnet18": "classification",
+    "rfdetr": "rfdetr",
     "yolo11": "yolov8",
     "yolo11-cls": "classification",
     "yolo11-seg": "yolov8-seg",
