@@ -12,6 +12,7 @@ from pydantic.json_schema import models_json_schema
 from api_service.errors import phrase
 from api_service.route import Route
 from api_service.schemas.problems import Message, Problem, ValidationFailed
+from api_service.schemas.webhooks import JobMessage
 from api_service.version import VERSION
 
 Mode = Literal["validation", "serialization"]
@@ -19,6 +20,7 @@ REF = "#/components/schemas/"
 PARAMETER = re.compile(r"\{(\w+)(?::[^}]*)?\}")
 # Kept as they are; every other code documented by a route is an error.
 ANSWERS = frozenset({200, 201, 202})
+EVENTS = ("started", "succeeded", "failed", "canceled", "expired")
 BARE = frozenset({204, 304})
 
 
@@ -37,8 +39,26 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": paths,
+        "webhooks": {f"job.{event}": webhook(event) for event in EVENTS},
         "components": {"schemas": schemas(routes)},
     }
+
+
+def webhook(event: str) -> dict[str, Any]:
+    """What the receiver of a job's webhook is sent."""
+    headers = {"webhook-id": "Same in every attempt.", "webhook-timestamp": "Of the attempt.", "webhook-signature": ""}
+    described: dict[str, Any] = {
+        "operationId": f"on_job_{event}",
+        "tags": ["Webhooks"],
+        "summary": "Sent to the job's `webhook.url`, signed as Standard Webhooks 1.0 says.",
+        "parameters": [
+            {"name": name, "in": "header", "required": True, "description": meaning, "schema": {"type": "string"}}
+            for name, meaning in headers.items()
+        ],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": ref(JobMessage)}}},
+        "responses": {"2XX": {"description": "Delivered; anything else is tried again."}},
+    }
+    return {"post": described}
 
 
 def operation(route: Route) -> dict[str, Any]:
@@ -127,7 +147,7 @@ def content_of(route: Route) -> dict[str, Any]:
 def schemas(routes: Iterable[Route]) -> dict[str, Any]:
     """Every schema that a route names."""
     bodies: set[type[BaseModel]] = {route.body for route in routes if route.body is not None}
-    answers: set[type[BaseModel]] = {Problem, Message, ValidationFailed}
+    answers: set[type[BaseModel]] = {Problem, Message, ValidationFailed, JobMessage}
     answers |= {route.answer for route in routes if route.answer is not None}
     wanted = [*_in_mode(bodies, "validation"), *_in_mode(answers, "serialization")]
     _, definitions = models_json_schema(wanted, ref_template=REF + "{model}")

@@ -232,6 +232,7 @@ ROUTES = [
     Route(
         *("POST", "/v1/batches", submit, TAG, "Submit many images: URLs, files, a zip, a folder or a video."),
         body=BatchRequest,
+        also_as=("multipart/form-data",),
         answer=BatchAnswer,
         status=(202, 404, 413),
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr
 
@@ -58,6 +58,30 @@ class SecretsAnswer(Answer):
     """All secrets; `default` signs the webhooks whose job named none."""
 
     secrets: list[SecretAnswer]
+
+
+class JobEvent(Answer):
+    """The job that a webhook tells of. The last three are there with mode `inline`, while the body stays small."""
+
+    id: str
+    state: Literal["running", "succeeded", "failed", "canceled", "expired"]
+    result_url: str
+    model: str | None = None
+    created: str | None = None
+    started: str | None = None
+    finished: str | None = None
+    metadata: dict[str, str] | None = None
+    timings: dict[str, float] | None = None
+    outputs: list[dict[str, Any]] | None = None
+    error: dict[str, Any] | None = None
+
+
+class JobMessage(Answer):
+    """Body of a webhook."""
+
+    type: str = Field(examples=["job.succeeded"])
+    timestamp: str = Field(description="When it happened.")
+    data: JobEvent
 
 
 class DeliveriesQuery(Body):

@@ -1,8 +1,8 @@
 """Does a batch run at the full speed of the pool, and do live requests keep their latency meanwhile? On this machine.
 
-Three runs on one redis-server, one API process and ``--workers`` workers: bulk jobs that a client keeps in the queue
-by itself (the pool's own speed), a batch of as many images from a folder, and the batch with a live client beside it
-that sends ``--rate`` requests a second. The live client alone is the measure of its latency.
+Runs on one redis-server, one API process and ``--workers`` workers: a live client alone that sends ``--rate`` requests
+a second, bulk jobs that a client keeps in the queue by itself (the pool's own speed), a batch of as many images from a
+folder, and that batch with the live client beside it.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ import base64
 import contextlib
 import json
 import shutil
+import statistics
 import tempfile
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
@@ -49,8 +51,8 @@ async def pool_speed(url: str, model: str, images: int, window: int) -> float:
     return images / spent
 
 
-async def batch_speed(session: aiohttp.ClientSession, url: str, model: str, folder: Path) -> tuple[float, int]:
-    """Images per second of a batch, from its acceptance to its end, and how many failed."""
+async def batch_speed(session: aiohttp.ClientSession, url: str, model: str, folder: Path) -> float:
+    """Images per second of a batch, from its acceptance to its end."""
     begun = time.perf_counter()
     async with session.post(f"{url}/v1/batches", json={"model": model, "folder": str(folder)}) as answer:
         batch = await answer.json()
@@ -59,8 +61,8 @@ async def batch_speed(session: aiohttp.ClientSession, url: str, model: str, fold
         await asyncio.sleep(0.1)
         async with session.get(f"{url}/v1/batches/{batch['id']}") as answer:
             batch = await answer.json()
-    assert batch["done"] == batch["total"], batch
-    return batch["total"] / (time.perf_counter() - begun), batch["failed"]
+    assert (batch["done"], batch["failed"]) == (batch["total"], 0), batch
+    return float(batch["total"] / (time.perf_counter() - begun))
 
 
 async def live(session: aiohttp.ClientSession, url: str, model: str, rate: float, latencies: list[float]) -> None:
@@ -94,40 +96,60 @@ async def during(session: aiohttp.ClientSession, options: argparse.Namespace, ur
     return latencies
 
 
-def row(name: str, speed: float | None, latencies: list[float]) -> tuple[str, ...]:
-    ordered = sorted(latencies)
-    cells = (name, "" if speed is None else f"{speed:.1f}")
-    if not ordered:
-        return (*cells, "", "", "")
-    quantiles = [f"{ordered[int(len(ordered) * share)] * 1000:.1f}" for share in (0.5, 0.99)]
-    return (*cells, *quantiles, str(len(ordered)))
+@dataclass
+class Figures:
+    """What one kind of run came to, over all rounds."""
+
+    speeds: list[float] = field(default_factory=list)
+    latencies: list[float] = field(default_factory=list)
+
+    def row(self, name: str) -> tuple[str, ...]:
+        """Median speed, quantiles of the latency."""
+        cells = (name, f"{statistics.median(self.speeds):.1f}" if self.speeds else "")
+        ordered = sorted(self.latencies)
+        if not ordered:
+            return (*cells, "", "", "")
+        quantiles = [f"{ordered[int(len(ordered) * share)] * 1000:.1f}" for share in (0.5, 0.99)]
+        return (*cells, *quantiles, str(len(ordered)))
 
 
-async def measure(options: argparse.Namespace, fleet: Processes, redis_url: str, folder: Path, table: Table) -> None:
+async def measure(options: argparse.Namespace, fleet: Processes, redis_url: str, folder: Path) -> list[Figures]:
+    """Rounds of all four runs, one after the other, so that a noisy machine is noisy for all of them."""
+    alone, pool, batch, beside = found = [Figures() for _ in range(4)]
     async with aiohttp.ClientSession() as session:
         await pool_speed(redis_url, options.model, 50, 8)
-        table.add_row(*row("live requests alone", None, await during(session, options, fleet.url, 10)))
-        own = await pool_speed(redis_url, options.model, options.images, 128)
-        table.add_row(*row("bulk jobs, client keeps 128 queued", own, []))
-        speed, failed = await batch_speed(session, fleet.url, options.model, folder)
-        table.add_row(*row(f"batch ({speed / own:.0%} of the pool, {failed} failed)", speed, []))
-        latencies: list[float] = []
-        client = asyncio.create_task(live(session, fleet.url, options.model, options.rate, latencies))
-        speed, failed = await batch_speed(session, fleet.url, options.model, folder)
-        client.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await client
-        table.add_row(*row(f"batch with live requests beside it ({failed} failed)", speed, latencies))
+        for _ in range(options.rounds):
+            alone.latencies += await during(session, options, fleet.url, 5)
+            pool.speeds.append(await pool_speed(redis_url, options.model, options.images, 128))
+            batch.speeds.append(await batch_speed(session, fleet.url, options.model, folder))
+            client = asyncio.create_task(live(session, fleet.url, options.model, options.rate, beside.latencies))
+            beside.speeds.append(await batch_speed(session, fleet.url, options.model, folder))
+            client.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await client
+    return found
+
+
+def table_of(found: list[Figures]) -> Table:
+    """Everything on one screen."""
+    table = Table("run", "images/s", "live p50 ms", "live p99 ms", "live requests")
+    alone, pool, batch, beside = found
+    share = statistics.median(ours / its for ours, its in zip(batch.speeds, pool.speeds, strict=True))
+    table.add_row(*alone.row("live requests alone"))
+    table.add_row(*pool.row("bulk jobs, a client keeps 128 queued"))
+    table.add_row(*batch.row(f"batch ({share:.0%} of that)"))
+    table.add_row(*beside.row("batch with live requests beside it"))
+    return table
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=2000)
+    parser.add_argument("--images", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--model", default="shapes-detector")
     parser.add_argument("--rate", type=float, default=5, help="live requests per second")
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
-    table = Table("run", "images/s", "live p50 ms", "live p99 ms", "live requests")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         images = folder / "images"
@@ -142,11 +164,11 @@ def main() -> None:
             for _ in range(options.workers):
                 fleet.worker()
             fleet.until(options.workers)
-            asyncio.run(measure(options, fleet, server.url, images, table))
+            found = asyncio.run(measure(options, fleet, server.url, images))
         finally:
             fleet.end()
             server.stop()
-    Console(width=140).print(table)
+    Console(width=120).print(table_of(found))
 
 
 if __name__ == "__main__":
