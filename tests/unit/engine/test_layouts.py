@@ -79,7 +79,7 @@ def test_objectness_rows(legacy: bool, extras: int) -> None:
         best = int(np.argmax(row[5:8]))
         score = row[4] if legacy else row[4] * row[5 + best]
         if score >= 0.6:
-            expected.append((corners(*row[:4]), score, best, row[8:]))
+            expected.append((corners(*row[:4]), score, best, [row[4] * value for value in row[8:]]))
     same(layouts.objectness_rows(output, 3, 0.6, 100, legacy=legacy), expected)
 
 

@@ -1,7 +1,7 @@
 """YOLOv5-seg and v7-seg: [batch, anchors, 5 + classes + coefficients] and prototypes [batch, coefficients, h, w].
 
-Boxes are as in family yolov5, masks as in yolov8-seg, except that probabilities are interpolated instead of logits, as
-the originals do. Raw maps beside them (v7) are left alone.
+Boxes are as in family yolov5, masks as in yolov8-seg, except that coefficients are multiplied by the objectness and
+that probabilities are interpolated instead of logits, as the originals do. Raw maps beside them (v7) are left alone.
 """
 
 from __future__ import annotations

@@ -36,8 +36,8 @@ def channel_rows(output: Array, classes: int, threshold: float, limit: int) -> C
 def objectness_rows(output: Array, classes: int, threshold: float, limit: int, *, legacy: bool = False) -> Candidates:
     """YOLOv5 and v7: [anchors, 5 + classes + extras] with centre, size, objectness and class scores, all 0..1.
 
-    A box's score is objectness times class score, as in the original; ``legacy`` takes the objectness alone, as
-    Roboflow's first server did.
+    A box's score is objectness times class score, as in the original, which multiplies mask coefficients too;
+    ``legacy`` takes the objectness alone for the score, as Roboflow's first server did.
     """
     # No product is above its objectness, so most rows are out after one look.
     rows = _float(output[np.flatnonzero(output[:, 4] >= threshold)])
@@ -46,7 +46,8 @@ def objectness_rows(output: Array, classes: int, threshold: float, limit: int, *
     scores = rows[:, 4] if legacy else rows[:, 4] * by_class[np.arange(len(rows)), class_ids]
     chosen = best_candidates(scores, threshold, limit)
     rows = rows[chosen]
-    return Candidates(centre_to_corners(rows[:, :4]), scores[chosen], class_ids[chosen], rows[:, 5 + classes :])
+    extras = rows[:, 5 + classes :] * rows[:, 4:5]
+    return Candidates(centre_to_corners(rows[:, :4]), scores[chosen], class_ids[chosen], extras)
 
 
 def anchor_maps(maps: Sequence[Array], anchors: Floats, size: tuple[int, int], threshold: float) -> Floats:
