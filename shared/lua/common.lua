@@ -10,7 +10,7 @@
 local REPLY_TTL = 120000
 local REPLY_LENGTH = 20000
 local EVENTS_LENGTH = 200
-local SIZE_LIMIT = 2 ^ 40
+local LARGEST = 2 ^ 48
 
 local function now_ms()
   local time = redis.call('TIME')
@@ -23,11 +23,19 @@ local function to_map(flat)
   return map
 end
 
+-- A whole number from an entry, which may be forged: from 0 to what every command and counter can take.
+local function number(text, default)
+  local value = tonumber(text)
+  if not value or value ~= value then return default end
+  return math.floor(math.max(0, math.min(value, LARGEST)))
+end
+
 local function terminal(state)
   return state == 'succeeded' or state == 'failed' or state == 'canceled' or state == 'expired'
 end
 
 local function answer(stream, id, state, body)
+  if string.sub(stream, 1, 9) ~= 'vf:reply:' then return end -- a forged entry must not write elsewhere
   redis.call('XADD', stream, 'MAXLEN', '~', REPLY_LENGTH, '*', 'id', id, 'state', state, 'body', body)
   redis.call('PEXPIRE', stream, REPLY_TTL)
 end
@@ -72,11 +80,6 @@ local function close(id, state, body, ttl)
   redis.call('DEL', key .. ':watchers')
 end
 
--- Bytes of a job as its entry says, which a forged one may say wrongly.
-local function size_of(fields)
-  return math.max(0, math.min(tonumber(fields.size) or 0, SIZE_LIMIT))
-end
-
 -- Take the entry out of its stream.
 local function remove(stream, entry, size)
   if redis.call('XDEL', stream, entry) == 1 then
@@ -94,14 +97,14 @@ local function settle(stream, group, entry, fields, state, body)
   local current = fields.record == '1' and redis.call('HGET', key, 'state')
   local open = current and not terminal(current)
   if open then keep_input(stream, entry, key) end
-  remove(stream, entry, size_of(fields))
-  if open then close(id, state, body, tonumber(fields.ttl) or 86400000) end
+  remove(stream, entry, number(fields.size, 0))
+  if open then close(id, state, body, number(fields.ttl, 86400000)) end
   if fields.reply and fields.reply ~= '' then answer(fields.reply, id, state, body) end
 end
 
 -- Whether the entry's time is over; the time to start counts before the first attempt only.
 local function late(fields, attempt, now)
-  local expires, start = tonumber(fields.expires) or 0, tonumber(fields.start) or 0
+  local expires, start = number(fields.expires, 0), number(fields.start, 0)
   return (expires > 0 and expires <= now) or (attempt == 1 and start > 0 and start <= now)
 end
 
@@ -112,7 +115,7 @@ local function begin(stream, id, fields, attempt, consumer, now)
   local first = redis.call('HSETNX', key, 'started_ms', now) == 1
   if first then
     redis.call('HSET', 'vf:served', stream, redis.call('HGET', key, 'seq') or 0)
-    redis.call('ZADD', 'vf:due', 'XX', tonumber(fields.expires) or 0, id)
+    redis.call('ZADD', 'vf:due', 'XX', number(fields.expires, 0), id)
   end
   note(id, 'started', 'attempt', attempt, 'worker', consumer)
   if first then hook(id, 'started', now) end
@@ -131,7 +134,7 @@ local function admit(stream, group, entry, flat, attempt, consumer)
     local state = redis.call('HGET', 'vf:job:' .. id, 'state')
     if not state or terminal(state) then
       redis.call('XACK', stream, group, entry)
-      remove(stream, entry, size_of(fields))
+      remove(stream, entry, number(fields.size, 0))
       return nil
     end
     begin(stream, id, fields, attempt, consumer, now)

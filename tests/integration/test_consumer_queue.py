@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -69,6 +70,54 @@ async def test_last_attempts_are_taken_one_at_a_time_and_hold_up_nobody(dispatch
     assert heir.takeover([STREAM], last_chances=0) == []
     heir.finish([done(last)])
     assert [taken.attempt for taken in heir.takeover([STREAM])] == [3]
+
+
+FIELDS = ("id", "job", "size", "expires", "reply", "record", "ttl", "start", "lane", "nonsense")
+VALUES = (
+    "",
+    "0",
+    "1",
+    "-1",
+    "9" * 30,
+    "1e300",
+    "-1e300",
+    "nan",
+    "inf",
+    "0x10",
+    "vf:dead",
+    "vf:bytes",
+    "%d",
+    "\xff",
+    "x" * 999,
+)
+
+
+async def test_random_rubbish_breaks_nothing(dispatcher: Dispatcher, redis_url: str) -> None:
+    """Every script meets it: take, takeover, poisoning and the survey; then good jobs still run."""
+    client, dice = connect(RedisSettings(redis_url=redis_url)), random.Random(7)
+    first, second = consumer(redis_url, "first"), consumer(redis_url, "second")
+    await dispatcher.submit(Job("m", [b"good"]))
+    good = client.xrange(STREAM)[0][1]
+    for _ in range(300):
+        names = dice.sample(FIELDS, dice.randint(1, len(FIELDS)))
+        forged = {name: dice.choice(VALUES) for name in names}
+        client.xadd(STREAM, dice.choice([forged, {**good, **forged}]))
+    taken = [job for _ in range(10) for job in first.take([STREAM], 100)]
+    await asyncio.sleep(LEASE_S)
+    for _ in range(3):
+        for _ in range(30):
+            second.takeover([STREAM], last_chances=100)
+        await asyncio.sleep(LEASE_S)
+    assert taken, "some were good but for a field"
+    assert client.xlen(STREAM) == 0
+    (backlog,) = second.survey([STREAM])
+    assert backlog[1:] == (0, 0, 0, 0, 0)
+    held = client.hget(keys.BYTES, "all")
+    assert abs(int(held or 0)) < 2**53, "a number that every script can read"
+    record = await dispatcher.submit(Job("m", [b"after"]))
+    (after,) = second.take([STREAM], 1)
+    assert second.finish([done(after)]) == 1
+    assert (await dispatcher.get(record.id)).state == "succeeded"
 
 
 async def test_the_names_of_gone_workers_are_forgotten(dispatcher: Dispatcher, redis_url: str) -> None:
