@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import shutil
 import threading
+import time
+from pathlib import Path
 
 import structlog
 from celery import shared_task
@@ -25,6 +27,9 @@ from worker_service.tasks.stop import STOPPING
 log = structlog.get_logger(__name__)
 EVERY_S = 0.25
 QUIET_MS = 500
+SWEEP_S = 600.0
+LEFT_BEHIND_S = 3_600.0
+"""An upload without a batch is removed when nothing came for this long beyond the time that uploads get."""
 # One thread is left for the webhooks, however many batches there are.
 _slots = threading.Semaphore(ConsumerSettings().task_threads - 1)
 
@@ -58,6 +63,39 @@ def tick(client: SyncRedis) -> None:
             raise due
         if due:
             split.apply_async(queue=tag, retry=False)
+
+
+@shared_task(name="batches.sweep")  # type: ignore[untyped-decorator] # celery ships no types
+def sweep() -> None:
+    """Remove uploads whose batch was never accepted, or ended while nobody could remove them."""
+    try:
+        asyncio.run(_sweep())
+    except Unavailable as away:
+        log.warning("batches.not_swept", error=away.message)
+
+
+def sweep_tick(client: SyncRedis) -> None:
+    """Start a sweep, once in the fleet. Raises RedisError."""
+    if client.set(keys.tick("batches:sweep"), "1", nx=True, px=int(SWEEP_S * 1000)):
+        sweep.apply_async(queue=tags()[0], retry=False)
+
+
+async def _sweep() -> None:
+    client, settings = connect_async(RedisSettings()), BatchSettings()
+    store = BatchStore(client, settings, QueueSettings())
+    try:
+        for folder in await asyncio.to_thread(_old_uploads, settings):
+            if not await store.known(folder.name):
+                await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+    finally:
+        await client.aclose()
+
+
+def _old_uploads(settings: BatchSettings) -> list[Path]:
+    before = time.time() - settings.batch_upload_timeout_s - LEFT_BEHIND_S
+    if not settings.uploads.is_dir():
+        return []
+    return [folder for folder in settings.uploads.iterdir() if folder.stat().st_mtime < before]
 
 
 async def _split() -> None:

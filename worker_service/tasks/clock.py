@@ -37,6 +37,7 @@ class ClockStep(bootsteps.StartStopStep):  # type: ignore[misc] # celery ships n
         self._hands = [
             Every("webhooks", webhooks.EVERY_S, lambda: _guarded(webhooks.tick, client)),
             Every("batches", batches.EVERY_S, lambda: _guarded(batches.tick, client)),
+            Every("sweep", batches.SWEEP_S, lambda: _guarded(batches.sweep_tick, client)),
         ]
         for hand in self._hands:
             hand.start()

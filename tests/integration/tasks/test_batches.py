@@ -157,6 +157,25 @@ def test_a_killed_worker_loses_and_repeats_nothing(fleet: Processes, redis_url: 
     assert int(accepted or 0) == 300, "no job was accepted twice"
 
 
+def test_a_frozen_worker_that_wakes_after_its_lease_repeats_nothing(fleet: Processes, redis_url: str) -> None:
+    files = [("image", (f"{number}.jpg", SCENE)) for number in range(200)]
+    frozen = fleet._all[1]
+    batch = submit(fleet, data={"batch": json.dumps(MODEL)}, files=files)
+    while fleet.get(f"/v1/batches/{batch['id']}")["done"] < 20:
+        time.sleep(0.02)
+    frozen.send_signal(signal.SIGSTOP)
+    fleet.worker()
+    while fleet.get(f"/v1/batches/{batch['id']}")["done"] < 100:
+        time.sleep(0.05)
+    frozen.send_signal(signal.SIGCONT)
+    over = until_over(fleet, batch["id"], 80)
+    assert (over["state"], over["done"], over["failed"]) == ("succeeded", 200, 0)
+    assert sorted(line["index"] for line in lines(fleet, batch["id"])) == list(range(200))
+    client = connect(RedisSettings(redis_url=redis_url))
+    accepted = client.hget("vf:accepted", keys.queue("any", "bulk", "shapes-detector"))
+    assert int(accepted or 0) == 200, "no job was accepted twice"
+
+
 def test_a_stopped_worker_hands_over_at_once(fleet: Processes) -> None:
     files = [("image", (f"{number}.jpg", SCENE)) for number in range(300)]
     batch = submit(fleet, data={"batch": json.dumps(MODEL)}, files=files)
