@@ -21,6 +21,7 @@ PARAMETER = re.compile(r"\{(\w+)(?::[^}]*)?\}")
 # Kept as they are; every other code documented by a route is an error.
 ANSWERS = frozenset({200, 201, 202})
 EVENTS = ("started", "succeeded", "failed", "canceled", "expired")
+MULTIPART = "multipart/form-data"
 BARE = frozenset({204, 304})
 
 
@@ -71,9 +72,18 @@ def operation(route: Route) -> dict[str, Any]:
         "responses": responses(route),
     }
     if route.body is not None:
-        content = {media: {"schema": ref(route.body)} for media in ("application/json", *route.also_as)}
+        content = {media: body_in(media, route.body) for media in ("application/json", *route.also_as)}
         described["requestBody"] = {"required": True, "content": content}
     return described
+
+
+def body_in(media: str, schema: type[BaseModel]) -> dict[str, Any]:
+    """The body in one media type. In a multipart body the JSON is the part `job`, and files are parts named `image`."""
+    if media != MULTIPART:
+        return {"schema": ref(schema)}
+    files = {"type": "array", "items": {"type": "string", "format": "binary"}}
+    parts = {"type": "object", "required": ["job", "image"], "properties": {"job": ref(schema), "image": files}}
+    return {"schema": parts, "encoding": {"job": {"contentType": "application/json"}}}
 
 
 def operation_id(route: Route) -> str:
