@@ -13,8 +13,8 @@ from shared.batches.settings import BatchSettings
 from shared.batches.store import BatchStore
 from shared.errors import InvalidRequest, JobPoisoned, Unavailable, VisionfleetError
 from shared.jobs import Job, Terms
-from shared.queue.submission import accepted, submission
-from shared.redis import AsyncRedis, run_async
+from shared.queue.submission import accepted, refusal, submission
+from shared.redis import AsyncRedis, RedisError, run_async
 from shared.settings import QueueSettings
 from worker_service.tasks.sources.folder import FolderSource, UploadSource
 from worker_service.tasks.sources.source import Source, allowed
@@ -122,7 +122,10 @@ class Splitter:
             timeout_ms=batch.timeout_ms,
             metadata={"batch": batch.id},
         )
-        (answer,) = await run_async(self._client, [submission(job, self._queue, Terms())])
+        try:
+            (answer,) = await run_async(self._client, [submission(job, self._queue, Terms())])
+        except (RedisError, OSError) as error:
+            raise refusal(error) from error
         if isinstance(answer, list) and answer[0] == b"exists":
             return  # an attempt before this one got as far
         accepted(answer)

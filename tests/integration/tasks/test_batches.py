@@ -176,6 +176,19 @@ def test_a_frozen_worker_that_wakes_after_its_lease_repeats_nothing(fleet: Proce
     assert int(accepted or 0) == 200, "no job was accepted twice"
 
 
+def test_broken_connections_fail_no_image(fleet: Processes, redis_url: str) -> None:
+    files = [("image", (f"{number}.jpg", SCENE)) for number in range(300)]
+    batch = submit(fleet, data={"batch": json.dumps(MODEL)}, files=files)
+    client: Any = connect(RedisSettings(redis_url=redis_url))
+    for _ in range(40):
+        client.client_kill_filter(_type="normal", skipme=True)
+        time.sleep(0.07)
+    fleet.until()
+    over = until_over(fleet, batch["id"], 80)
+    assert (over["state"], over["total"], over["done"], over["failed"]) == ("succeeded", 300, 300, 0)
+    assert sorted(line["index"] for line in lines(fleet, batch["id"])) == list(range(300))
+
+
 def test_a_stopped_worker_hands_over_at_once(fleet: Processes) -> None:
     files = [("image", (f"{number}.jpg", SCENE)) for number in range(300)]
     batch = submit(fleet, data={"batch": json.dumps(MODEL)}, files=files)
