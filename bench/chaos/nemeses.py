@@ -87,6 +87,15 @@ async def api_kill(arena: Arena) -> None:
         replica.kill()
 
 
+async def api_stop(arena: Arena) -> None:
+    """SIGSTOP of a replica for a while: who asks it waits."""
+    replica = arena.chance.choice([replica for replica in arena.fleet.apis if replica.pid])
+    async with arena.fault("api_stop", replica.name):
+        replica.stop()
+        await asyncio.sleep(arena.chance.uniform(2, 6))
+        replica.resume()
+
+
 async def redis_restart(arena: Arena) -> None:
     """An orderly restart."""
     async with arena.fault("redis_restart", "redis"):
@@ -162,7 +171,7 @@ Nemesis = Callable[[Arena], Awaitable[None]]
 NEMESES: dict[str, Nemesis] = {
     nemesis.__name__: nemesis
     for nemesis in (
-        *(worker_kill, worker_stop, worker_cut, worker_freeze, api_kill, redis_restart, redis_kill),
+        *(worker_kill, worker_stop, worker_cut, worker_freeze, api_kill, api_stop, redis_restart, redis_kill),
         *(connections_drop, receivers_down, clock_skew, poison),
     )
 }
