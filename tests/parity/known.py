@@ -2,5 +2,4 @@
 
 DIFFERENT = {
     "classify-hf-resnet50": "Hugging Face cuts odd borders down, torchvision rounds to even: input cannot say which",
-    "yolov5-seg": "YOLOv5's suppression multiplies mask coefficients by objectness too, which moves outlines a little",
 }
