@@ -44,7 +44,7 @@ async def test_it_closes_although_a_cancelation_is_swallowed(redis_url: str, mon
             swallowed.append(1)
         return []
 
-    monkeypatch.setattr(queue._line.client, "xread", stubborn)
+    monkeypatch.setattr(queue._line, "_read", stubborn)
     await queue.start()
     await asyncio.sleep(0.05)
     await asyncio.wait_for(queue.close(), 5)
