@@ -42,7 +42,8 @@ async def fingerprint(wanted: JobRequest, images: Sequence[bytes | ImageReferenc
 
 
 def _hash(wanted: JobRequest, images: Sequence[bytes | ImageReference]) -> str:
-    digest = sha256(dumps(wanted.model_dump(exclude={"image"})))
+    # What was left out stays out, so that a server with a new field and its default knows old requests again.
+    digest = sha256(dumps(wanted.model_dump(exclude={"image"}, exclude_unset=True)))
     for image in images:
         kind, data = ("bytes", image) if isinstance(image, bytes) else (image.type, (image.value or "").encode())
         digest.update(f"\n{kind} {len(data)} ".encode())

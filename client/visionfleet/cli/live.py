@@ -50,9 +50,10 @@ def keep_showing(make: Callable[[], Table], every_s: float) -> None:
 
 def queue_table(found: list[QueueInfo], dead: int) -> Table:
     """One row per queue that holds anything."""
-    title = f"Queues ({dead} dead letters)" if dead else "Queues"
+    busy = [queue for queue in found if queue.waiting or queue.running]
+    title = ("Queues" if busy else "All queues are empty") + (f" ({dead} dead letters)" if dead else "")
     made = table(title, "hardware", "lane", "model", ">waiting", ">running", ">bytes", ">oldest", ">jobs/s", ">backlog")
-    for queue in [queue for queue in found if queue.waiting or queue.running]:
+    for queue in busy:
         oldest, backlog = seconds(queue.oldest_ms / 1000), seconds(queue.backlog_s)
         counts: tuple[Any, ...] = (queue.waiting, queue.running, size(queue.bytes), oldest, f"{queue.rate:.1f}")
         row(made, queue.hardware, queue.lane, queue.model, *counts, backlog)

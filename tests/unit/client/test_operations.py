@@ -135,6 +135,8 @@ def test_queues(server: FakeServer) -> None:
         assert word in shown
     assert json.loads(visionfleet(server, "queues", "--json").stdout)["queues"][0]["backlog_s"] == 2.0
     assert live.seconds(None) == live.NO_RATE
+    server.answer("/v1/queues", Answer({"queues": [{**QUEUE, "waiting": 0, "running": 0}], "dead_letters": 0}))
+    assert "All queues are empty" in visionfleet(server, "queues").stdout
 
 
 def test_workers_once_and_live(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
