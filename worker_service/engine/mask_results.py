@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from typing_extensions import override
 
-from worker_service.engine.results import Detections, envelope
-from worker_service.engine.vision.masks import Mask
+from worker_service.engine.results import Detections, FloatArray, IntArray, envelope
 from worker_service.engine.vision.rle import compress, run_lengths
 
 # Masks are large areas of few values: the fastest level of zlib is within a few percent of the best one.
@@ -23,28 +22,42 @@ class Instances(Detections):
     """Boxes with a mask each.
 
     Attributes:
-        masks: one per box.
-        mask_format: how ``to_dict`` writes them.
+        shapes: one per box: outline [points, 2] for polygons, runs [n, 3] of column, first row and end for rle.
+        mask_format: which of them.
     """
 
-    masks: tuple[Mask, ...]
+    shapes: tuple[FloatArray | IntArray, ...]
     mask_format: Literal["polygon", "rle"] = "polygon"
 
     @override
     def to_dict(self) -> dict[str, Any]:
         """As for boxes, plus ``points`` of the largest outline or ``rle``, and ``mask_format``."""
         rows = self.rows()
-        for row, mask in zip(rows, self.masks, strict=True):
+        size = (self.image[1], self.image[0])
+        for row, shape in zip(rows, self.shapes, strict=True):
             row["mask_format"] = self.mask_format
             if self.mask_format == "rle":
-                row["rle"] = self._run_lengths(mask)
+                row["rle"] = {"size": list(size), "counts": compress(run_lengths(shape.astype(np.int64), size))}
             else:
-                row["points"] = [{"x": x, "y": y} for x, y in mask.outline().tolist()]
+                row["points"] = [{"x": x, "y": y} for x, y in shape.tolist()]
         return envelope("instance-segmentation", self.image, {"predictions": rows}, self.visualization)
 
-    def _run_lengths(self, mask: Mask) -> dict[str, Any]:
-        size = (self.image[1], self.image[0])
-        return {"size": list(size), "counts": compress(run_lengths(mask.runs(), size))}
+    def drawn(self, index: int) -> tuple[npt.NDArray[np.uint8], int, int]:
+        """One mask as 0 and 1 [h, w], and the column and row of the source where it begins."""
+        shape = np.round(self.shapes[index]).astype(np.int32)
+        if not len(shape):
+            return np.zeros((0, 0), np.uint8), 0, 0
+        if self.mask_format == "polygon":
+            (left, top), (right, bottom) = shape.min(axis=0), shape.max(axis=0) + 1
+        else:
+            left, right, top, bottom = shape[0, 0], shape[-1, 0] + 1, shape[:, 1].min(), shape[:, 2].max()
+        cells = np.zeros((bottom - top, right - left), np.uint8)
+        if self.mask_format == "polygon":
+            cv2.fillPoly(cells, [shape - np.array([left, top], np.int32)], 1)
+        else:
+            for column, first, end in (shape - np.array([left, top, top], np.int32)).tolist():
+                cells[first:end, column] = 1
+        return cells, int(left), int(top)
 
 
 @dataclass(frozen=True)

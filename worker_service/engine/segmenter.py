@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import ClassVar
 
+import numpy as np
 from typing_extensions import override
 
 from shared.errors import InferenceFailed
@@ -13,10 +14,15 @@ from worker_service.engine.family import Prepared, Raw
 from worker_service.engine.mask_results import Instances
 from worker_service.engine.model import Array
 from worker_service.engine.params import SegmentationParams
+from worker_service.engine.results import FloatArray, IntArray
 from worker_service.engine.vision.candidates import Candidates, Floats
 from worker_service.engine.vision.layouts import sigmoid
 from worker_service.engine.vision.masks import cut_masks, mask_axes, prototype_planes, reach, target_axis
 from worker_service.engine.visualise import with_masks
+
+# Masks worked on at once: each is reduced to its outline or runs before the next is made, so that hundreds of large
+# ones take no more memory than a few.
+CHUNK = 64
 
 
 class Segmenter(BoxModel[SegmentationParams]):
@@ -38,22 +44,34 @@ class Segmenter(BoxModel[SegmentationParams]):
     def postprocess(self, raw: Raw, prepared: Prepared, params: SegmentationParams) -> Instances:
         """Boxes and masks in source pixels."""
         kept = self.select(raw, params)
-        planes = self.planes(raw, kept)
-        source = mask_axes(prepared.geometry, self.size, (planes.shape[1], planes.shape[2]))
-        target = tuple(target_axis(axis, params.mask_decode_mode, params.tradeoff_factor) for axis in source)
-        boxes = prepared.geometry.boxes_to_source(kept.boxes)
-        edges = boxes if self.crops else reach(planes, source)
-        values, threshold = (sigmoid(planes), 0.5) if self.squashes else (planes, 0.0)
+        shapes: list[IntArray | FloatArray] = []
+        for start in range(0, len(kept.scores), CHUNK):
+            part = kept.take(np.arange(start, min(start + CHUNK, len(kept.scores))))
+            shapes += self._shapes(raw, part, prepared, params)
         result = Instances(
             prepared.image,
-            boxes,
+            prepared.geometry.boxes_to_source(kept.boxes),
             kept.scores,
             kept.class_ids,
             self.labels,
-            masks=tuple(cut_masks(values, edges, source, (target[0], target[1]), threshold)),
+            shapes=tuple(shapes),
             mask_format=params.response_mask_format,
         )
         return with_masks(result, prepared.pixels, params)
+
+    def _shapes(
+        self, raw: Raw, kept: Candidates, prepared: Prepared, params: SegmentationParams
+    ) -> list[IntArray | FloatArray]:
+        """Outline or runs of each mask."""
+        planes = self.planes(raw, kept)
+        across, down = mask_axes(prepared.geometry, self.size, (planes.shape[1], planes.shape[2]))
+        target = tuple(target_axis(axis, params.mask_decode_mode, params.tradeoff_factor) for axis in (across, down))
+        edges = prepared.geometry.boxes_to_source(kept.boxes) if self.crops else reach(planes, (across, down))
+        values, threshold = (sigmoid(planes), 0.5) if self.squashes else (planes, 0.0)
+        masks = cut_masks(values, edges, (across, down), (target[0], target[1]), threshold)
+        if params.response_mask_format == "rle":
+            return [mask.runs() for mask in masks]
+        return [mask.outline() for mask in masks]
 
 
 class PrototypeSegmenter(Segmenter):

@@ -45,8 +45,8 @@ def with_masks(result: Instances, pixels: Image | None, params: Params) -> Insta
     if not params.visualize or pixels is None:
         return result
     canvas = pixels.copy()
-    for i in reversed(range(len(result.masks))):
-        cells, left, top = result.masks[i].pixels()
+    for i in reversed(range(len(result.shapes))):
+        cells, left, top = result.drawn(i)
         part = canvas[top : top + cells.shape[0], left : left + cells.shape[1]]
         _tint(part, cells.astype(np.bool_), class_colour(int(result.class_ids[i])))
     _draw_boxes(canvas, result, params)

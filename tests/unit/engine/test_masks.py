@@ -60,9 +60,16 @@ def naive_mask(plane: Any, box: Any, geometry: Geometry) -> Any:
 
 
 def full(mask: Mask, geometry: Geometry) -> Any:
-    cells, left, top = mask.pixels()
-    image = np.zeros((geometry.height, geometry.width), np.uint8)
-    image[top : top + cells.shape[0], left : left + cells.shape[1]] = cells
+    """The whole picture: each pixel has the value of the cell that its centre lies in."""
+    columns, rows = (
+        np.floor((np.arange(axis.pixels) + 0.5 - axis.start) / axis.step).astype(int) - first
+        for axis, first in ((mask.across, mask.left), (mask.down, mask.top))
+    )
+    high, wide = mask.cells.shape
+    image = mask.cells[np.clip(rows, 0, high - 1)][:, np.clip(columns, 0, wide - 1)].copy()
+    image[(rows < 0) | (rows >= high)] = 0
+    image[:, (columns < 0) | (columns >= wide)] = 0
+    assert image.shape == (geometry.height, geometry.width)
     return image
 
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.unit.engine import examples
+from tests.unit.engine import examples, graphs
 from worker_service.engine.engine import Engine
 from worker_service.engine.family import registry
 from worker_service.engine.inspect import inspect
@@ -118,6 +118,41 @@ def test_masks_of_all_modes_stay_inside_the_picture(tmp_path: Path, family: str,
             for point in prediction["points"]:
                 assert 0 <= point["x"] <= size[1] - 1
                 assert 0 <= point["y"] <= size[0] - 1
+
+
+@pytest.mark.parametrize("form", ["polygon", "rle"])
+def test_pictures_tint_the_masks(tmp_path: Path, form: str) -> None:
+    """Grey becomes coloured inside the boxes; without labels and lines nothing else does."""
+    params = {"visualize": True, "visualization_labels": False, "response_mask_format": form}
+    picture = answer(tmp_path, "yolov8-seg", np.full((64, 64, 3), 128, np.uint8), params)["visualization"]
+    shown = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR).astype(int)
+    spread = shown.max(axis=2) - shown.min(axis=2)
+    for x0, y0, x1, y1 in examples.BOXES.astype(int).tolist():
+        assert spread[y0 + 4 : y1 - 4, x0 + 4 : x1 - 4].min() > 40
+        spread[max(0, y0 - 4) : y1 + 4, max(0, x0 - 4) : x1 + 4] = 0
+    assert spread[:, :].max() < 40
+
+
+def test_many_masks_are_made_in_chunks(tmp_path: Path) -> None:
+    """150 boxes beside one another: each keeps its own mask."""
+    boxes = np.array([[x, y, x + 3, y + 3] for y in range(1, 60, 4) for x in range(1, 40, 4)], np.float32)
+    centre = np.concatenate([(boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]], axis=1)
+    scores = np.zeros((len(boxes), 3), np.float32)
+    scores[:, 0] = np.linspace(0.9, 0.5, len(boxes))
+    weights = np.zeros((len(boxes), 32), np.float32)
+    weights[:, 2] = 1
+    rows = np.concatenate([centre, scores, weights], axis=1).T.copy()
+    outputs = {"output0": np.pad(rows, ((0, 0), (0, 84))), "output1": examples.prototypes()}
+    graphs.answers(tmp_path / "m" / "weights.onnx", outputs)
+    graphs.package(tmp_path / "m", task="instance-segmentation", family="yolov8-seg")
+    engine = Engine(EngineSettings(model_dirs=(tmp_path,), intra_op_threads=1))
+    (result,) = engine.infer("m", [SQUARE], {"response_mask_format": "rle"})
+    predictions = result.to_dict()["predictions"]
+    assert len(predictions) == len(boxes) == 150
+    for prediction, (x0, y0, x1, y1) in zip(predictions, boxes.astype(int).tolist(), strict=True):
+        mask = mask_of(prediction)
+        assert mask.sum() == 9
+        assert mask[y0:y1, x0:x1].all()
 
 
 @pytest.mark.parametrize("family", of_task("keypoint-detection"))

@@ -105,14 +105,6 @@ class Mask:
         limit = np.array([self.across.pixels - 1, self.down.pixels - 1])
         return np.asarray(np.clip((points + 0.5) * step + start - 0.5, 0, limit), np.float32)
 
-    def pixels(self) -> tuple[Bits, int, int]:
-        """The mask in source pixels: [h, w] of 0 or 1, and the column and row where it begins."""
-        if self.across.is_pixels and self.down.is_pixels:
-            return self.cells, self.left, self.top
-        columns, left = _spread(self.across, self.left, self.cells.shape[1])
-        rows, top = _spread(self.down, self.top, self.cells.shape[0])
-        return self.cells[rows][:, columns], left, top
-
     def runs(self) -> Runs:
         """Runs of the mask in source pixels [n, 3]: column, first row, end.
 
