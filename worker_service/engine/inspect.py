@@ -45,13 +45,16 @@ def recognise(signature: GraphSignature) -> tuple[Family, float]:
     return scores[0][1], scores[0][0]
 
 
-def inspect(path: Path, model_id: str | None = None, family: str | None = None) -> Proposal:
+def inspect(
+    path: Path, model_id: str | None = None, family: str | None = None, labels: tuple[str, ...] = ()
+) -> Proposal:
     """Propose a manifest for an ONNX file, to be stored beside it as ``model.json``.
 
     Args:
         path: the graph; its name becomes the model's id unless ``model_id`` is given.
         model_id: id of the model.
         family: takes the decision away from ``recognise``.
+        labels: class names, for graphs that do not name them.
 
     Raises:
         ModelLoadFailed: the file is no graph that we read, or an ambiguous one.
@@ -68,7 +71,7 @@ def inspect(path: Path, model_id: str | None = None, family: str | None = None) 
         "id": check_model_id(model_id or path.stem),
         "task": chosen.task,
         "family": chosen.name,
-        "labels": _labels(signature, guess, unsure),
+        "labels": labels or _labels(signature, guess, unsure),
         "input": _input(signature, chosen.task, guess, unsure),
         "files": {"weights.onnx": file_sha256(path)},
         "activation": _activation(signature, chosen.task, unsure),

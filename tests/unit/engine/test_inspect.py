@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from shared.errors import InvalidModelId, ModelLoadFailed
@@ -41,6 +42,14 @@ def test_the_proposal_runs(tmp_path: Path) -> None:
     proposal = inspect(graphs.detector(tmp_path / "m" / "weights.onnx", graphs.ROWS, **ULTRALYTICS), "m")
     (tmp_path / "m" / "model.json").write_text(proposal.manifest.model_dump_json())
     assert Engine(EngineSettings(model_dirs=(tmp_path,))).get("m").manifest == proposal.manifest
+
+
+def test_labels_that_only_the_caller_knows(tmp_path: Path) -> None:
+    path = graphs.numbered(tmp_path / "w.onnx", np.zeros((3, 6), np.float32), batch=1)
+    with pytest.raises(ModelLoadFailed, match="'labels' decides"):
+        inspect(path)
+    proposal = inspect(path, labels=("x", "y"))
+    assert (proposal.manifest.family, proposal.manifest.labels) == ("yolov7-end2end", ("x", "y"))
 
 
 def test_ambiguous_graphs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
