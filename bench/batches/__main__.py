@@ -78,11 +78,14 @@ async def live(session: aiohttp.ClientSession, url: str, model: str, rate: float
             assert answer.status == 200, body
         latencies.append(time.perf_counter() - begun)
 
-    while True:
-        sent = asyncio.create_task(one())
-        sending.add(sent)
-        sent.add_done_callback(sending.discard)
-        await asyncio.sleep(1 / rate)
+    try:
+        while True:
+            sent = asyncio.create_task(one())
+            sending.add(sent)
+            sent.add_done_callback(sending.discard)
+            await asyncio.sleep(1 / rate)
+    finally:
+        await asyncio.gather(*sending)
 
 
 async def during(session: aiohttp.ClientSession, options: argparse.Namespace, url: str, seconds: float) -> list[float]:
