@@ -27,7 +27,7 @@ def test_no_promise_is_broken_in_a_short_run(tmp_path: Path) -> None:
     assert found["violations"] == []
     assert ran.returncode == 0, ran.stderr
     accepted = {row["jobs"]: row["accepted"] for row in found["jobs"]}
-    assert accepted.keys() >= KINDS, "each way of using the API was tried"
+    assert [kind for kind in sorted(KINDS) if not accepted.get(kind)] == [], "each way of using the API was tried"
     assert sum(accepted.values()) > 100
     times = {row["fault"]: row["times"] for row in found["faults"]}
     assert times["all"] >= 5, "faults were made"
