@@ -121,9 +121,7 @@ async def guarded(options: argparse.Namespace, folder: Path) -> History:
 def main() -> int:
     options = arguments()
     if "clock_skew" not in options.nemesis:
-        print(
-            "clocks are right: Debian's libfaketime is not installed, or clock_skew was not asked for", file=sys.stderr
-        )
+        print("clocks are right: there is no C compiler (cc), or clock_skew was not asked for", file=sys.stderr)
     with contextlib.ExitStack() as stack:
         folder = options.keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         if options.keep:

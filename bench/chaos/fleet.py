@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from bench.chaos import skew
 from bench.chaos.history import History
 from bench.chaos.process import Process
 from bench.chaos.web import Api, Broken
@@ -25,6 +26,7 @@ class Fleet:
         self.lease_s = lease_s
         self.history = history
         self.redis = RedisServer(folder)
+        self._skew = skew.build(folder)
         shared = {
             "lease_ms": str(int(lease_s * 1000)),
             "data_dir": str(folder / "data"),
@@ -99,7 +101,7 @@ class Fleet:
         self.redis.kill()
 
     def _process(self, name: str, module: str, folder: Path, variables: dict[str, str]) -> Process:
-        return Process(name, module, folder, self.redis.port, variables)
+        return Process(name, module, folder, self.redis.port, self._skew, variables)
 
 
 def _is(worker: dict[str, Any], pids: dict[str, int]) -> bool:

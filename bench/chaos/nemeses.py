@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from bench.chaos.clients import TERMINAL, Clients, look, order, submit
 from bench.chaos.fleet import Fleet
-from bench.chaos.process import FAKETIME, Process
+from bench.chaos.process import Process
+from bench.chaos.skew import COMPILER
 from bench.chaos.web import Broken
 from tests.integration import dial_model as dial
 
@@ -179,4 +180,4 @@ NEMESES: dict[str, Nemesis] = {
 
 def available() -> list[str]:
     """Names of the nemeses that can act on this machine."""
-    return [name for name in NEMESES if name != "clock_skew" or FAKETIME.exists()]
+    return [name for name in NEMESES if name != "clock_skew" or COMPILER]

@@ -11,13 +11,12 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from bench.chaos import skew
 from bench.chaos.history import History
 from bench.chaos.proxy import Proxy
 
 RESTART_S = 0.5
 POLL_S = 0.1
-FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
-"""Where Debian's libfaketime puts the library that skews a process's clock."""
 
 
 class Process:
@@ -26,7 +25,9 @@ class Process:
     The monotonic clock stays as it is: a machine whose time is wrong does not count seconds wrongly.
     """
 
-    def __init__(self, name: str, module: str, folder: Path, redis_port: int, variables: Mapping[str, str]) -> None:
+    def __init__(
+        self, name: str, module: str, folder: Path, redis_port: int, library: Path | None, variables: Mapping[str, str]
+    ) -> None:
         self.name = name
         self.proxy = Proxy(redis_port)
         self.skew_s = 0
@@ -34,6 +35,7 @@ class Process:
         self._command = (sys.executable, "-m", module)
         self._variables = dict(variables)
         self._log = folder / f"{name}.log"
+        self._skew_library = library
         self._process: subprocess.Popen[bytes] | None = None
         self._killed = False
         self._ending = False
@@ -83,9 +85,7 @@ class Process:
     def _spawn(self) -> None:
         variables = {f"VISIONFLEET_{name.upper()}": value for name, value in self._variables.items()}
         variables["VISIONFLEET_REDIS_URL"] = f"redis://127.0.0.1:{self.proxy.port}/0"
-        if self.skew_s:
-            variables |= {"LD_PRELOAD": str(FAKETIME), "FAKETIME": f"{self.skew_s:+d}s"}
-            variables["FAKETIME_DONT_FAKE_MONOTONIC"] = "1"
+        variables |= skew.variables(self._skew_library, self.skew_s)
         self._killed = False
         self.stopped = False
         with self._log.open("ab") as log:
