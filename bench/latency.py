@@ -34,10 +34,12 @@ Way = Callable[[int], Awaitable[None]]
 """Answers the n-th picture."""
 
 
-async def alternate(ways: dict[str, Way], turns: int) -> dict[str, list[float]]:
+async def alternate(ways: dict[str, Way], turns: int, pause: float) -> dict[str, list[float]]:
     """Milliseconds of each way in each turn; a few turns before are not counted."""
     times: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(-10, turns):
+        if turn % 10 == 0:
+            await asyncio.sleep(pause)
         for name, way in ways.items():
             begun = time.perf_counter()
             await way(turn % PICTURES)
@@ -46,7 +48,9 @@ async def alternate(ways: dict[str, Way], turns: int) -> dict[str, list[float]]:
     return times
 
 
-async def measure(made: System, model: str, engine: Engine, folder: Path, turns: int) -> list[report.Row]:
+async def measure(
+    made: System, model: str, engine: Engine, folder: Path, options: argparse.Namespace
+) -> list[report.Row]:
     """The three ways for one network."""
     images = pictures.jpegs(PICTURES, WIDTH, HEIGHT)
     bodies = [path.read_bytes() for path in pictures.bodies(folder / f"bodies {model}", model, images)]
@@ -69,7 +73,7 @@ async def measure(made: System, model: str, engine: Engine, folder: Path, turns:
         answer.read()
 
     await dispatcher.start()
-    times = await alternate({"direct": direct, "queue": queue, "http": over_http}, turns)
+    times = await alternate({"direct": direct, "queue": queue, "http": over_http}, options.turns, options.pause)
     await dispatcher.close()
     connection.close()
     return [row(model, name, times) for name in times]
@@ -99,7 +103,7 @@ def main() -> None:
         engine = Engine(EngineSettings())
         with system(folder / "models", options.networks) as made:
             for model in options.networks:
-                rows += asyncio.run(measure(made, model, engine, folder, options.turns))
+                rows += asyncio.run(measure(made, model, engine, folder, options))
     report.show("latency: one request at a time", rows, as_json=options.json)
 
 

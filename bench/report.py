@@ -17,9 +17,10 @@ Row = Mapping[str, Any]
 
 
 def parser(doc: str | None) -> argparse.ArgumentParser:
-    """A command line with ``--json``."""
+    """A command line with ``--json`` and ``--pause``."""
     made = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("--json", action="store_true", help="print one JSON object and no table")
+    made.add_argument("--pause", type=float, default=0, help="seconds of rest before each measurement, for others")
     return made
 
 

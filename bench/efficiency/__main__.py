@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+import time
 from pathlib import Path
 from statistics import median
 
@@ -41,10 +42,12 @@ def measure(made: System, model: str, case: str, folder: Path, options: argparse
         wrk.run(url, bodies, connections, 1)
         plain(images, 0.5)
         before = made.cpu_seconds()
-        rounds = [
-            (plain(images, options.seconds), wrk.run(url, bodies, connections, options.seconds))
-            for _ in range(options.rounds)
-        ]
+        rounds: list[tuple[float, wrk.Load]] = []
+        for _ in range(options.rounds):
+            time.sleep(options.pause)
+            rate = plain(images, options.seconds)
+            time.sleep(options.pause)
+            rounds += [(rate, wrk.run(url, bodies, connections, options.seconds))]
         answered = sum(load.requests for _, load in rounds)
         cpu = {name: (used - before[name]) * 1000 / answered for name, used in made.cpu_seconds().items()}
         rows.append(

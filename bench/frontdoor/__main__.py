@@ -66,6 +66,7 @@ def compare(processes: int, folder: Path, options: argparse.Namespace) -> list[r
             rounds: dict[str, list[report.Row]] = {name: [] for name in sides}
             for turn in range(options.rounds + 1):
                 for name, (url, made) in sides.items():
+                    time.sleep(options.pause)
                     taken = measure(url, made, bodies, connections, options.seconds if turn else 1)
                     rounds[name] += [taken] if turn else []
             best = {name: max(taken, key=lambda row: row["requests/s"]) for name, taken in rounds.items()}

@@ -113,6 +113,7 @@ def compare(server: RedisServer, options: argparse.Namespace, concurrency: int) 
             run(50)
         for _ in range(options.rounds):
             for name, (run, pid, jobs) in contenders.items():
+                time.sleep(options.pause)
                 rounds[name].append(measure(run, jobs, {"client": os.getpid(), "worker": pid, "redis": server.pid}))
     best = {name: max(taken, key=lambda figures: figures["jobs/s"]) for name, taken in rounds.items()}
     ratio = {"rate": best[OURS]["jobs/s"] / best[CELERY]["jobs/s"]}
