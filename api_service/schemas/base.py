@@ -19,6 +19,12 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="ignore", protected_namespaces=(), allow_inf_nan=False)
 
 
+class StrictBody(Body):
+    """A request body of ``/v1``: an unknown field is refused, because it is a typing error more often than not."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 class Answer(BaseModel):
     """An answer as documented in OpenAPI; answers are written from plain dicts, never through these."""
 

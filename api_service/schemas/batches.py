@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from api_service.schemas.base import Answer, Body, Hardware
+from api_service.schemas.base import Answer, Body, Hardware, StrictBody
 
 
-class BatchRequest(Body):
+class BatchRequest(StrictBody):
     """Body of `POST /v1/batches`; in a multipart request it is the `batch` field.
 
     Give one of `urls`, `folder` and `video`; a multipart request gives files instead: any number of `image`, or one

@@ -7,13 +7,13 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from api_service.schemas.base import Answer, Body, Hardware, OneOrMoreImages
+from api_service.schemas.base import Answer, Body, Hardware, OneOrMoreImages, StrictBody
 
 State = Literal["queued", "running", "succeeded", "failed", "canceled", "expired"]
 Lane = Literal["live", "normal", "bulk"]
 
 
-class Webhook(Body):
+class Webhook(StrictBody):
     """Whom to tell about the job."""
 
     url: str = Field(pattern=r"^https?://[^\s]+$", max_length=2048, description="Where events are posted to.")
@@ -26,7 +26,7 @@ class Webhook(Body):
     )
 
 
-class JobRequest(Body):
+class JobRequest(StrictBody):
     """Body of `POST /v1/jobs`; in a multipart request it is the `job` field and the images are `image` files."""
 
     model: str = Field(description="`name` or `project/version`.", examples=["shapes-detector"])

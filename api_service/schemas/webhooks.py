@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr
 
-from api_service.schemas.base import Answer, Body
+from api_service.schemas.base import Answer, Body, StrictBody
 
 Kind = Literal["hmac", "ed25519"]
 Kinds = Annotated[
@@ -17,7 +17,7 @@ Kinds = Annotated[
 ]
 
 
-class SecretRequest(Body):
+class SecretRequest(StrictBody):
     """Body of `POST /v1/webhooks/secrets`."""
 
     name: str = Field(default="", max_length=100, description="For people; changes nothing.")
