@@ -1,10 +1,11 @@
 -- Take up to count jobs of one stream: the first of KEYS that has any. Jobs of one stream share a model, so they batch.
--- KEYS  streams, most urgent first
--- ARGV  1 group  2 consumer  3 count
+-- The live streams have a count of their own, so that what waits behind them cannot use up their room.
+-- KEYS  live streams, then the others, each most urgent first
+-- ARGV  1 group  2 consumer  3 how many of KEYS are live  4 count of live jobs  5 count of other jobs
 -- Returns a list of {stream, entry, attempt, now ms, fields}
-for _, stream in ipairs(KEYS) do
-  local wanted = tonumber(ARGV[3])
-  local taken = {}
+local taken = {}
+
+local function take(stream, wanted)
   while wanted > 0 do
     local read = redis.pcall('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', wanted, 'STREAMS', stream, '>')
     if not read or read.err then break end
@@ -16,6 +17,16 @@ for _, stream in ipairs(KEYS) do
       end
     end
   end
-  if #taken > 0 then return taken end
 end
-return {}
+
+local function fill(first, last, count)
+  local before = #taken
+  for i = first, last do
+    if #taken == before then take(KEYS[i], count) end
+  end
+end
+
+local live = tonumber(ARGV[3])
+fill(1, live, tonumber(ARGV[4]))
+fill(live + 1, #KEYS, tonumber(ARGV[5]))
+return taken

@@ -72,9 +72,12 @@ class QueueConsumer:
         self._ensured: set[str] = set()
         self._blobs = open_store(settings)
 
-    def take(self, streams: Sequence[str], count: int) -> list[Taken]:
-        """Up to ``count`` jobs of the first stream that has any; does not wait."""
-        return self._taken(self._run(scripts.TAKE(streams, keys.GROUP, self.name, count)))
+    def take(
+        self, streams: Sequence[str], count: int, others: Sequence[str] = (), others_count: int = 0
+    ) -> list[Taken]:
+        """Up to ``count`` jobs of the first of ``streams`` that has any, and the same of the others; does not wait."""
+        counts = (len(streams), count, others_count)
+        return self._taken(self._run(scripts.TAKE([*streams, *others], keys.GROUP, self.name, *counts)))
 
     def wait(self, streams: Sequence[str], block_ms: int) -> list[Taken]:
         """Wait up to ``block_ms`` for a job in any of the streams; at most one of each."""

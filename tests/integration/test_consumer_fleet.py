@@ -123,7 +123,7 @@ async def test_tagged_jobs_run_only_where_the_tag_is(bench: Bench) -> None:
 
 
 async def test_live_jobs_overtake_bulk_and_bulk_is_not_starved(bench: Bench) -> None:
-    bench.settings |= {"prefetch": "1", "max_batch": "1"}
+    bench.settings |= {"prefetch": "4", "max_batch": "1"}
     await bench.ready("a")
     blocker = Job("dial", [dial.picture("red", dial.SLOW)])
     await bench.dispatcher.submit(blocker)

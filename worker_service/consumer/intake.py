@@ -13,22 +13,23 @@ from typing_extensions import override
 from shared import keys
 from shared.queue.consumer import QueueConsumer, Taken
 from shared.redis import RedisError
-from worker_service.consumer.pipeline import Pipeline
+from worker_service.consumer.pipeline import Pipeline, Room
+from worker_service.consumer.ready import FAIR_EVERY
 
 log = structlog.get_logger(__name__)
 BLOCK_MS = 500
 ROOM_S = 0.5
-FAIR_EVERY = 8
-"""Every eighth read looks at the least urgent lane first, so that a flood of live jobs cannot starve the bulk."""
+HALF_FULL_S = 0.02
+"""With room for one kind of job only, look again this soon: a read that blocks would not see room for the other."""
 
 
-def streams_of(models: Sequence[str], hardware: str, turn: int = 0) -> list[str]:
+def streams_of(models: Sequence[str], hardware: str, turn: int = 0, lanes: Sequence[str] = keys.LANES) -> list[str]:
     """Streams of the held models, most urgent first; ``turn`` rotates the models so that each comes first in turn."""
     if not models:
         return []
     start = turn % len(models)
     rotated = [*models[start:], *models[:start]]
-    lanes = keys.LANES if turn % FAIR_EVERY != FAIR_EVERY - 1 else keys.LANES[::-1]
+    lanes = lanes if turn % FAIR_EVERY != FAIR_EVERY - 1 else lanes[::-1]
     tags = (hardware, keys.ANY_HARDWARE)
     return [keys.queue(tag, lane, model) for lane in lanes for model in rotated for tag in tags]
 
@@ -58,7 +59,7 @@ class Intake(threading.Thread):
                 return
             room = self._pipeline.room(ROOM_S)
             models = self._held()
-            if room <= 0:
+            if max(room) <= 0:
                 continue
             if not models:
                 self._stopping.wait(0.05)
@@ -69,8 +70,13 @@ class Intake(threading.Thread):
                 log.warning("redis.unreachable", error=type(error).__name__)
                 self._stopping.wait(0.2 + random.random() / 2)  # noqa: S311 - jitter is no secret
 
-    def _take(self, models: list[str], turn: int, room: int) -> None:
-        streams = streams_of(models, self._hardware, turn)
-        taken: list[Taken] = self._queue.take(streams, room) or self._queue.wait(streams, BLOCK_MS)
+    def _take(self, models: list[str], turn: int, room: Room) -> None:
+        live = streams_of(models, self._hardware, turn, keys.LANES[:1]) if room.live > 0 else []
+        rest = streams_of(models, self._hardware, turn, keys.LANES[1:]) if room.rest > 0 else []
+        taken: list[Taken] = self._queue.take(live, room.live, rest, room.rest)
+        if not taken and live and rest:
+            taken = self._queue.wait([*live, *rest], BLOCK_MS)
+        elif not taken:
+            self._pipeline.pause(HALF_FULL_S)
         for job in taken:
             self._pipeline.accept(job)

@@ -1,7 +1,8 @@
 """The stages of a job inside a worker: prepare (decode threads) -> infer (one or few) -> post and finish (one thread).
 
 While the model runs one batch, the next is decoded; the stages share nothing but queues. ``room`` bounds how much is
-taken ahead: one batch in preparation beside the one that runs.
+taken ahead: one batch in preparation beside the one that runs, and as much again of live images, so that a worker full
+of bulk work takes a live one at once.
 """
 
 from __future__ import annotations
@@ -35,6 +36,13 @@ class Threads(NamedTuple):
     runs: int = 1
 
 
+class Room(NamedTuple):
+    """How many more images may be taken now: of live jobs, and of the others."""
+
+    live: int
+    rest: int
+
+
 class Pipeline:
     """Runs jobs and hands their results to ``finish``, which may be called from several threads."""
 
@@ -46,7 +54,7 @@ class Pipeline:
         self._finish = finish
         self._identity = identity
         self._prefetch = prefetch
-        self._ahead = 0
+        self._ahead = {True: 0, False: 0}  # live or not -> images taken that no run has begun
         self._in_flight: set[Taken] = set()
         self._ended: list[tuple[Taken, JobResult]] = []  # of the post thread alone
         self._changed = threading.Condition()
@@ -80,11 +88,16 @@ class Pipeline:
         with self._changed:
             return list(self._in_flight)
 
-    def room(self, timeout_s: float) -> int:
+    def room(self, timeout_s: float) -> Room:
         """How many more images may be taken now; waits up to ``timeout_s`` for any."""
         with self._changed:
-            self._changed.wait_for(lambda: self._ahead < self._prefetch, timeout_s)
-            return self._prefetch - self._ahead
+            self._changed.wait_for(lambda: min(self._ahead.values()) < self._prefetch, timeout_s)
+            return Room(self._prefetch - self._ahead[True], self._prefetch - self._ahead[False])
+
+    def pause(self, timeout_s: float) -> None:
+        """Wait until room may have changed, up to ``timeout_s``."""
+        with self._changed:
+            self._changed.wait(timeout_s)
 
     def accept(self, taken: Taken) -> None:
         """Start a job. What is wrong with it ends it here and now, with an error as its result."""
@@ -104,7 +117,7 @@ class Pipeline:
             self._end([(taken, work.result(*self._identity))])
             return
         with self._changed:
-            self._ahead += len(job.inputs)
+            self._ahead[work.live] += len(job.inputs)
         for index in range(len(job.inputs)):
             self._decoders.submit(self._prepare, Item(work, index))
 
@@ -145,17 +158,18 @@ class Pipeline:
             self._ready.put(item)
 
     def _fail_ahead(self, item: Item, error: VisionfleetError) -> None:
-        self._leave(1)
+        self._leave([item])
         self._post.submit(self._settle, [(item, {"error": error.to_dict()})])
 
-    def _leave(self, images: int) -> None:
+    def _leave(self, items: Sequence[Item]) -> None:
         with self._changed:
-            self._ahead -= images
+            for item in items:
+                self._ahead[item.work.live] -= 1
             self._changed.notify_all()
 
     def _infer_forever(self) -> None:
         while batch := self._ready.take():
-            self._leave(len(batch))
+            self._leave(batch)
             late = [item for item in batch if item.work.expired or item.work.abandoned]
             if late:
                 self._post.submit(self._settle, [(item, {"error": LATE.to_dict()}) for item in late])

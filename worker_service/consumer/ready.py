@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Sequence
 
 from shared import keys
 from worker_service.consumer.work import Item
 
+FAIR_EVERY = 8
+"""Every eighth choice begins with the least urgent, so that a flood of live jobs cannot starve the bulk."""
 RANK = {lane: rank for rank, lane in enumerate(keys.LANES)}
 
 
 class ReadyQueue:
-    """Images by model and lane. One batch is of one model: its most urgent lane first, oldest first."""
+    """Images by model and lane. One batch is of one model, its most urgent lane first, oldest first.
+
+    Live images are not joined by others: whoever waits for them would wait for those too.
+    """
 
     def __init__(self) -> None:
         self._models: dict[str, tuple[deque[Item], ...]] = {}
         self._turn: deque[str] = deque()
         self._changed = threading.Condition()
         self._closed = False
+        self._choices = 0
 
     def put(self, item: Item) -> None:
         """Add an image."""
@@ -36,13 +43,12 @@ class ReadyQueue:
             self._changed.wait_for(lambda: self._turn or self._closed)
             if not self._turn:
                 return []
-            model = min(self._turn, key=self._urgency)
+            self._choices += 1
+            fair = self._choices % FAIR_EVERY == 0
+            model = (max if fair else min)(self._turn, key=self._urgency)
             self._turn.remove(model)
             lanes = self._models[model]
-            batch: list[Item] = []
-            for lane in lanes:
-                while lane and len(batch) < (batch or lane)[0].work.model.max_batch:
-                    batch.append(lane.popleft())
+            batch = _batch(lanes[::-1] if fair else lanes)
             if any(lanes):
                 self._turn.append(model)
             else:
@@ -57,3 +63,14 @@ class ReadyQueue:
 
     def _urgency(self, model: str) -> int:
         return next(rank for rank, lane in enumerate(self._models[model]) if lane)
+
+
+def _batch(lanes: Sequence[deque[Item]]) -> list[Item]:
+    """Up to a batch of images, live ones or others."""
+    batch: list[Item] = []
+    for lane in lanes:
+        while lane and len(batch) < (batch or lane)[0].work.model.max_batch:
+            if batch and batch[0].work.live != lane[0].work.live:
+                break
+            batch.append(lane.popleft())
+    return batch

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from shared import keys
 from shared.errors import DeadlineExceeded, VisionfleetError
 from shared.jobs import JobResult, State
 from shared.queue.consumer import Taken
@@ -36,6 +37,11 @@ class Work:
     timings: dict[str, float] = field(default_factory=dict)
     batch: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def live(self) -> bool:
+        """Whether somebody waits for the answer on an open connection, or a camera for the next frame."""
+        return self.taken.job.lane == keys.LANES[0]
 
     @property
     def abandoned(self) -> bool:

@@ -26,6 +26,6 @@ def test_every_model_comes_first_equally_often() -> None:
     assert first["vf:q:cpu:live:a"] == first["vf:q:cpu:live:b"] == first["vf:q:cpu:live:c"] == 7
 
 
-def test_now_and_then_the_bulk_comes_first() -> None:
-    firsts = [streams_of(["a"], "cpu", turn)[0] for turn in range(2 * FAIR_EVERY)]
+def test_now_and_then_the_bulk_comes_before_the_normal() -> None:
+    firsts = [streams_of(["a"], "cpu", turn, ("normal", "bulk"))[0] for turn in range(2 * FAIR_EVERY)]
     assert firsts.count("vf:q:cpu:bulk:a") == 2

@@ -21,7 +21,7 @@ def test_images_that_wait_run_as_one_batch() -> None:
     made, _ = pipeline(finished, model)
     for name in "abcde":
         made.accept(take(name))
-    while not model.batches or made.room(0) != 8 - (5 - len(model.batches[0])):
+    while not model.batches or made.room(0).live != 8 - (5 - len(model.batches[0])):
         pass  # the first batch runs, the others are prepared
     model.gate.set()
     results = finished.wait(5)
@@ -132,16 +132,16 @@ def test_room_is_for_one_batch_ahead_of_the_model() -> None:
     model, finished = FakeModel(max_batch=2), Finished()
     model.gate.clear()
     made, _ = pipeline(finished, model, prefetch=2)
-    assert made.room(0) == 2
+    assert made.room(0) == (2, 2)
     made.accept(take("a"))
     while not model.batches:
         pass
-    assert made.room(1) == 2, "what the model runs is not ahead of it"
+    assert made.room(1) == (2, 2), "what the model runs is not ahead of it"
     made.accept(take("b", "c"))
-    assert made.room(0.05) == 0
+    assert made.room(0.05) == (0, 2), "the others have room of their own"
     model.gate.set()
     finished.wait(2)
-    assert made.room(0) == 2
+    assert made.room(0) == (2, 2)
 
 
 def test_a_failed_image_gives_its_room_back() -> None:
@@ -149,7 +149,7 @@ def test_a_failed_image_gives_its_room_back() -> None:
     made, _ = pipeline(finished, prefetch=2)
     made.accept(take("broken", "bug"))
     finished.wait(1)
-    assert made.room(1) == 2
+    assert made.room(1) == (2, 2)
 
 
 def test_drain_finishes_what_was_begun() -> None:

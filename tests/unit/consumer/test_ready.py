@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from tests.unit.consumer.fakes import FakeModel, item
-from worker_service.consumer.ready import ReadyQueue
+from worker_service.consumer.ready import FAIR_EVERY, ReadyQueue
 from worker_service.consumer.work import Item
 
 CAT, DOG = FakeModel("cat"), FakeModel("dog")
@@ -29,9 +29,15 @@ def test_a_batch_is_of_one_model_oldest_first_and_no_longer_than_it_takes() -> N
     assert names(queue.take()) == ["c4", "c5"]
 
 
-def test_urgent_lanes_first_and_the_batch_is_filled_from_the_others() -> None:
+def test_live_first_and_alone_then_a_batch_of_the_others() -> None:
     queue = filled(item("b", CAT, "bulk"), item("n", CAT, "normal"), item("l", CAT, "live"))
-    assert names(queue.take()) == ["l", "n", "b"]
+    assert names(queue.take()) == ["l"]
+    assert names(queue.take()) == ["n", "b"]
+
+
+def test_a_flood_of_live_images_does_not_starve_the_bulk() -> None:
+    queue = filled(item("b", CAT, "bulk"), *(item(f"l{n}", CAT) for n in range(100)))
+    assert ["b"] in [names(queue.take()) for _ in range(FAIR_EVERY)]
 
 
 def test_a_model_with_live_images_goes_before_one_with_bulk() -> None:
