@@ -43,7 +43,6 @@ class Fleet:
             "preload_models": "dial",
             "intra_op_threads": "1",
             "spinning": "false",
-            "stall_timeout_s": "20",
         }
         ports = [free_port() for _ in range(apis)]
         self.urls = [f"http://127.0.0.1:{port}" for port in ports]
