@@ -7,7 +7,6 @@ use. So old folders can be removed without asking anybody. Every method blocks: 
 from __future__ import annotations
 
 import re
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -34,9 +33,12 @@ class BlobStore:
         self.above = above
         self._files, self._root = fsspec.url_to_fs(url, use_listings_cache=False)
 
-    def store_inputs(self, job: Job, lifetime_ms: int) -> Job:
-        """The job with a folder, and its large images in there. Raises BlobsUnavailable."""
-        hour = (int(time.time() * 1000) + lifetime_ms) // HOUR_MS + 2
+    def store_inputs(self, job: Job, ends_ms: int) -> Job:
+        """The job with a folder kept up to ``ends_ms`` by Redis's clock, its large images in there.
+
+        Raises BlobsUnavailable.
+        """
+        hour = ends_ms // HOUR_MS + 2
         outside = [index for index, image in enumerate(job.inputs) if len(image) > self.above]
         inputs = [b"" if index in outside else image for index, image in enumerate(job.inputs)]
         stored = replace(job, inputs=inputs, outside=outside, folder=f"{hour}/{job.id}")
@@ -76,9 +78,12 @@ class BlobStore:
         """Remove a job's folder; it need not exist. Raises BlobsUnavailable."""
         self._remove(checked(folder))
 
-    def prune(self) -> int:
-        """Remove every folder whose time is over. Returns how many hours' worth. Raises BlobsUnavailable."""
-        now = int(time.time() * 1000) // HOUR_MS
+    def prune(self, now_ms: int) -> int:
+        """Remove every folder whose time is over by Redis's clock. Returns how many hours' worth.
+
+        Raises BlobsUnavailable.
+        """
+        now = now_ms // HOUR_MS
         try:
             found = self._files.ls(self._root, detail=False) if self._files.exists(self._root) else []
         except Exception as error:

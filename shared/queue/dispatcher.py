@@ -197,7 +197,16 @@ class Dispatcher:
     async def _store(self, job: Job, terms: Terms) -> Job:
         if self._blobs is None:
             return job
-        return await asyncio.to_thread(self._blobs.store_inputs, job, lifetime_ms(job, self._settings, terms))
+        ends_ms = await self._clock_ms() + lifetime_ms(job, self._settings, terms)
+        return await asyncio.to_thread(self._blobs.store_inputs, job, ends_ms)
+
+    async def _clock_ms(self) -> int:
+        """Redis's time: a process whose own clock is wrong must not drop the blobs of others."""
+        try:
+            seconds, microseconds = await self._line.client.time()
+        except (RedisError, OSError) as error:
+            raise refusal(error) from error
+        return int(seconds) * 1000 + int(microseconds) // 1000
 
     async def _drop(self, job: Job) -> None:
         if self._blobs is not None and job.outside:
@@ -225,7 +234,7 @@ class Dispatcher:
                 return
             try:
                 if self._blobs is not None and turn % PRUNE_EVERY == 0:
-                    await asyncio.to_thread(self._blobs.prune)
+                    await asyncio.to_thread(self._blobs.prune, await self._clock_ms())
                 while await self._line.run(scripts.SWEEP([keys.DUE], keys.GROUP, SWEEP_COUNT)) == SWEEP_COUNT:
                     pass
                 memory: Any = await self._line.client.info("memory")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -135,20 +136,37 @@ def test_a_forged_folder_leads_nowhere(tmp_path: Path, folder: str) -> None:
         store.drop(folder)
 
 
-def test_old_hours_are_pruned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = BlobStore(str(tmp_path / "blobs"), 10)
-    assert store.prune() == 0
-    soon = store.store_inputs(Job("m", [LARGE]), HOUR_MS)
-    late = store.store_inputs(Job("m", [LARGE]), 50 * HOUR_MS)
+def test_old_hours_are_pruned(tmp_path: Path) -> None:
+    store, now = BlobStore(str(tmp_path / "blobs"), 10), 500_000 * HOUR_MS
+    assert store.prune(now) == 0
+    soon = store.store_inputs(Job("m", [LARGE]), now + HOUR_MS)
+    late = store.store_inputs(Job("m", [LARGE]), now + 50 * HOUR_MS)
     (tmp_path / "blobs" / "not ours").mkdir()
-    assert store.prune() == 0
-    now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now + 5 * 3600)
-    assert store.prune() == 1
+    assert store.prune(now) == 0
+    assert store.prune(now + 5 * HOUR_MS) == 1
     with pytest.raises(InputGone):
         store.input(soon, 0)
     assert store.input(late, 0) == LARGE
     assert (tmp_path / "blobs" / "not ours").is_dir()
+
+
+async def test_a_process_with_a_wrong_clock_drops_nothing(
+    queue: Dispatcher, settings: QueueSettings, redis_url: str, worker: QueueConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = await queue.submit(Job("m", [LARGE], lane="normal"))
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 7 * 86_400)
+    wrong = Dispatcher(RedisSettings(redis_url=redis_url), settings)
+    await wrong.start()
+    later = await wrong.submit(Job("m", [LARGE], lane="normal"))
+    await asyncio.sleep(0.5)  # the first thing that a process does is to prune
+    await wrong.close()
+    found = worker.take([STREAM], 2)
+    assert [taken.job.id for taken in found] == [record.id, later.id]
+    for taken in found:
+        assert BlobStore(settings.blob_url, settings.blob_bytes).input(taken.job, 0) == LARGE
+        hours = int(taken.job.folder.partition("/")[0]) - int(now * 1000) // HOUR_MS
+        assert hours < 30, "kept for the job's own time"
 
 
 def test_a_store_that_fails_is_a_typed_error(tmp_path: Path) -> None:
