@@ -20,6 +20,7 @@ import psutil
 from tests.redis_server import RedisServer, free_port
 
 START_S = 60
+DRAIN_S = 60
 
 
 @dataclass
@@ -33,6 +34,13 @@ class System:
     def cpu_seconds(self) -> dict[str, float]:
         """CPU time that each part has used so far, its child processes included."""
         return {name: cpu_seconds(pid) for name, pid in self.pids.items()}
+
+    def drain(self) -> None:
+        """Wait until no job is left: wrk goes without waiting for its last answers, and their jobs are still run."""
+        deadline = time.monotonic() + DRAIN_S
+        while any(queue["waiting"] + queue["running"] for queue in self.get("/v1/fleet")["queues"]):
+            assert time.monotonic() < deadline, f"jobs are left after {DRAIN_S} s"
+            time.sleep(0.6)  # the fleet's state is up to half a second old
 
     def get(self, path: str) -> Any:
         with urllib.request.urlopen(self.url + path, timeout=5) as answer:

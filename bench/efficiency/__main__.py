@@ -16,6 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 from bench import pictures, report, wrk
 from bench.efficiency.loop import Loop
@@ -27,6 +28,15 @@ from worker_service.settings import EngineSettings
 ROUTES = {"bench-detector": "/infer/object_detection", "bench-classifier": "/infer/classification"}
 SIZES = {"without decode": (32, 32), "with decode": (640, 480)}
 PICTURES = 16
+Cpu = dict[str, float]
+
+
+class Round(NamedTuple):
+    """The loop's images per second, and what serving did right after it."""
+
+    loop: float
+    load: wrk.Load
+    cpu: Cpu
 
 
 def measure(made: System, model: str, case: str, folder: Path, options: argparse.Namespace) -> list[report.Row]:
@@ -40,31 +50,38 @@ def measure(made: System, model: str, case: str, folder: Path, options: argparse
         loop = Loop(folder / "models" / model, options.threads, batch)
         plain = loop.with_decode if case == "with decode" else loop.without_decode
         wrk.run(url, bodies, connections, 1)
+        made.drain()
         plain(images, 0.5)
-        before = made.cpu_seconds()
-        rounds: list[tuple[float, wrk.Load]] = []
+        rounds: list[Round] = []
         for _ in range(options.rounds):
             time.sleep(options.pause)
             rate = plain(images, options.seconds)
             time.sleep(options.pause)
-            rounds += [(rate, wrk.run(url, bodies, connections, options.seconds))]
-        answered = sum(load.requests for _, load in rounds)
-        cpu = {name: (used - before[name]) * 1000 / answered for name, used in made.cpu_seconds().items()}
-        rows.append(
-            {
-                "network": model.removeprefix("bench-"),
-                "case": case,
-                "concurrency": connections,
-                "loop img/s": median(rate for rate, _ in rounds),
-                "served img/s": median(load.rate for _, load in rounds),
-                "ratio": median(load.rate / rate for rate, load in rounds),
-                "p50 ms": median(load.p50 for _, load in rounds),
-                "p99 ms": max(load.p99 for _, load in rounds),
-                **{f"{name} cpu ms": used for name, used in cpu.items()},
-                "wrk cpu ms": sum(load.cpu for _, load in rounds) * 1000 / answered,
-            }
-        )
+            rounds.append(Round(rate, *serve(made, url, bodies, connections, options.seconds)))
+        rows.append({"network": model.removeprefix("bench-"), "case": case, "concurrency": connections, **row(rounds)})
     return rows
+
+
+def serve(made: System, url: str, bodies: list[Path], connections: int, seconds: int) -> tuple[wrk.Load, Cpu]:
+    """Load for so long, and the CPU time (ms) that each process spent on an image."""
+    before = made.cpu_seconds()
+    load = wrk.run(url, bodies, connections, seconds)
+    made.drain()
+    run = load.requests + connections  # wrk leaves one request of each connection unanswered; it is run all the same
+    cpu = {f"{name} cpu ms": (used - before[name]) * 1000 / run for name, used in made.cpu_seconds().items()}
+    return load, cpu | {"wrk cpu ms": load.cpu * 1000 / run}
+
+
+def row(rounds: list[Round]) -> report.Row:
+    """What the rounds say together."""
+    return {
+        "loop img/s": median(taken.loop for taken in rounds),
+        "served img/s": median(taken.load.rate for taken in rounds),
+        "ratio": median(taken.load.rate / taken.loop for taken in rounds),
+        "p50 ms": median(taken.load.p50 for taken in rounds),
+        "p99 ms": max(taken.load.p99 for taken in rounds),
+        **{name: median(taken.cpu[name] for taken in rounds) for name in rounds[0].cpu},
+    }
 
 
 def main() -> None:
