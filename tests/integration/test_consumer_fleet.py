@@ -122,15 +122,19 @@ async def test_tagged_jobs_run_only_where_the_tag_is(bench: Bench) -> None:
     assert not (await bench.fleet.snapshot(fresh=True)).serves("gpu")
 
 
+MOMENT = 125
+"""Brightness of a picture that takes some 30 ms: longer than fetching the next."""
+
+
 async def test_live_jobs_overtake_bulk_and_bulk_is_not_starved(bench: Bench) -> None:
     bench.settings |= {"prefetch": "4", "max_batch": "1"}
     await bench.ready("a")
     blocker = Job("dial", [dial.picture("red", dial.SLOW)])
     await bench.dispatcher.submit(blocker)
     await bench.running(blocker.id)
-    bulk = [Job("dial", [dial.picture("blue")], lane="bulk") for _ in range(40)]
+    bulk = [Job("dial", [dial.picture("blue", MOMENT)], lane="bulk") for _ in range(40)]
     await asyncio.gather(*map(bench.dispatcher.submit, bulk))
-    live = [Job("dial", [dial.picture("green")], lane="live") for _ in range(80)]
+    live = [Job("dial", [dial.picture("green", MOMENT)], lane="live") for _ in range(80)]
     await asyncio.gather(*map(bench.dispatcher.submit, live))
     live_done = [(await bench.dispatcher.wait(job.id, 20)).finished_ms or 0 for job in live]
     bulk_done = [(await bench.dispatcher.wait(job.id, 20)).finished_ms or 0 for job in bulk]

@@ -70,9 +70,11 @@ class Scout:
     def announce(self) -> None:
         """List newly held models in the registry; drop those whose removal was asked for after they were loaded."""
         held = self._held()
-        for model in held:
-            if model not in self._loaded_ms:
-                self._loaded_ms[model] = self._reporter.loaded(self._advert.hardware, model)
+        new = [model for model in held if model not in self._loaded_ms]
+        if new:
+            self.beat()  # before the claims go, or another worker would see neither and load them too
+        for model in new:
+            self._loaded_ms[model] = self._reporter.loaded(self._advert.hardware, model)
         for model in set(self._loaded_ms) - set(held):
             self._loaded_ms.pop(model, None)
         for model, asked_ms in self._reporter.removals().items():
