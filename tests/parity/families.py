@@ -7,6 +7,7 @@ FAMILY_OF = {
     "classify-timm-resnet34": "classification",
     "classify-torchvision-resnet18": "classification",
     "rfdetr": "rfdetr",
+    "rfdetr-seg": "rfdetr-seg",
     "yolo11": "yolov8",
     "yolo11-cls": "classification",
     "yolo11-pose": "yolov8-pose",

@@ -18,7 +18,7 @@ import numpy as np
 
 FOLDER = Path(__file__).parent / "goldens"
 SAMPLES = 384  # values of the input tensor that are compared
-STEPS = 32  # per unit of a mask's logit
+STEPS = 256  # per unit of a mask's logit
 
 Arrays = dict[str, np.ndarray]
 

@@ -19,7 +19,7 @@ from tests.parity.families import AWAITED, FAMILY_OF
 from tests.parity.known import DIFFERENT
 from tests.parity.replay import ReplayRuntime, package, signature
 from worker_service.engine.decode import decode
-from worker_service.engine.family import AnyModel, registry
+from worker_service.engine.family import AnyModel, Image, registry
 
 log = logging.getLogger(__name__)
 
@@ -33,11 +33,15 @@ def stored(name: str) -> tuple[golden.Case, golden.Arrays]:
     return golden.load(name)
 
 
+@lru_cache(maxsize=len(pictures.NAMES))
+def pixels(name: str) -> Image:
+    return decode(pictures.read(name), MAX_PIXELS)
+
+
 def answers(model: AnyModel, names: list[str], setting: dict[str, Any]) -> list[dict[str, Any]]:
     """Our answers to pictures as one batch."""
     params = model.params(setting)
-    images = [decode(pictures.read(name), MAX_PIXELS) for name in names]
-    prepared = [model.preprocess(image, params) for image in images]
+    prepared = [model.preprocess(pixels(name), params) for name in names]
     raws = model.infer(prepared)
     return [model.postprocess(raw, item, params).to_dict() for raw, item in zip(raws, prepared, strict=True)]
 
