@@ -154,7 +154,13 @@ def nets() -> dict[str, Net]:
                     image_std=IMAGENET["std"],
                 )
             ),
-            {"resize": "center-crop", "interpolation": "antialias-cubic", "crop_fraction": SIZE / edge, **IMAGENET},
+            {
+                "resize": "center-crop",
+                "interpolation": "antialias-cubic",
+                "crop_fraction": SIZE / edge,
+                "crop_offset": "floor",
+                **IMAGENET,
+            },
             f"transformers {transformers}: ResNetForImageClassification, ConvNextImageProcessorPil",
         ),
         "classify-hf-vit": Net(
