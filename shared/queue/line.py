@@ -71,12 +71,17 @@ class Line:
     async def _send(self) -> None:
         wire = Wire(self.client)
         while not self._closing:
-            await self._more.wait()
-            self._more.clear()
-            batch, self._outbox = self._outbox, []
-            answers: Sequence[Any] = [RedisError("closed")] * len(batch)
+            batch: list[tuple[Call, asyncio.Future[Any]]] = []
+            answers: Sequence[Any] = []
             try:
+                await self._more.wait()
+                self._more.clear()
+                batch, self._outbox = self._outbox, []
+                answers = [RedisError("closed")] * len(batch)
                 answers = await run_through(wire.send, [call for call, _ in batch])
+            except asyncio.CancelledError:
+                if not _stray():
+                    raise
             except (RedisError, OSError) as error:
                 self.connected = False
                 answers = [error if isinstance(error, RedisError) else RedisError(str(error))] * len(batch)
@@ -99,6 +104,9 @@ class Line:
                 if untrimmed > TRIM_AFTER_BYTES:
                     await self.client.xtrim(self.stream, minid=last, approximate=False)
                     untrimmed = 0
+            except asyncio.CancelledError:
+                if not _stray():
+                    raise
             except (RedisError, OSError) as error:
                 self.connected = False
                 log.warning("redis.unreachable", error=type(error).__name__)
@@ -114,6 +122,16 @@ class Line:
     def _reply(self, fields: dict[bytes, bytes]) -> None:
         job_id, state = fields.get(b"id", b""), fields.get(b"state", b"")
         self._on_reply(job_id.decode(errors="replace"), state.decode(errors="replace"), fields.get(b"body", b""))
+
+
+def _stray() -> bool:
+    """Whether nobody asked for the cancellation that was just met.
+
+    redis-py looks with ``asyncio.timeout(0)`` whether a connection still stands; before Python 3.13 that may leave a
+    cancellation behind when the connection ends at that moment. Ended by it, a line would never answer a call again.
+    """
+    requests = getattr(asyncio.current_task(), "cancelling", None)  # Python 3.10 has neither this nor that timeout
+    return requests is not None and requests() == 0
 
 
 async def stop(tasks: Iterable[asyncio.Task[None]]) -> None:
