@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 
@@ -20,14 +21,20 @@ async def answer(request: web.Request) -> web.Response:
 
 
 def main(port: int, processes: int) -> None:
+    children: list[int] = []
     for _ in range(processes - 1):
-        if os.fork() == 0:
+        child = os.fork()
+        if child == 0:
+            children.clear()
             break
+        children.append(child)
     app = web.Application()
     app.router.add_post("/", answer)
     app.router.add_get("/", answer)
     listening = socket.create_server(("127.0.0.1", port), backlog=1024, reuse_port=True)
     web.run_app(app, sock=listening, access_log=None, print=None, loop=uvloop.new_event_loop())
+    for child in children:
+        os.kill(child, signal.SIGTERM)
 
 
 if __name__ == "__main__":
