@@ -82,9 +82,9 @@ class Line:
             except asyncio.CancelledError:
                 if not _stray():
                     raise
-            except (RedisError, OSError) as error:
-                self.connected = False
-                answers = [error if isinstance(error, RedisError) else RedisError(str(error))] * len(batch)
+            except Exception as error:  # noqa: BLE001 - see _broken
+                self._broken(error)
+                answers = [error if isinstance(error, RedisError) else RedisError(type(error).__name__)] * len(batch)
             finally:
                 for (_, future), answer in zip(batch, answers, strict=True):
                     if not future.done():
@@ -107,10 +107,17 @@ class Line:
             except asyncio.CancelledError:
                 if not _stray():
                     raise
-            except (RedisError, OSError) as error:
-                self.connected = False
-                log.warning("redis.unreachable", error=type(error).__name__)
+            except Exception as error:  # noqa: BLE001 - see _broken
+                self._broken(error)
                 await asyncio.sleep(0.2 + secrets.randbelow(300) / 1000)
+
+    def _broken(self, error: Exception) -> None:
+        """Say so and go on, whatever it was: a loop that died would leave this process answering nobody."""
+        self.connected = False
+        if isinstance(error, (RedisError, OSError)):
+            log.warning("redis.unreachable", error=type(error).__name__)
+        else:
+            log.error("redis.line_broken", exc_info=error)
 
     async def _read(self, wire: Wire, last: str) -> list[Any]:
         (read,) = await wire.send([("XREAD", "COUNT", READ_AT_ONCE, "BLOCK", BLOCK_MS, "STREAMS", self.stream, last)])

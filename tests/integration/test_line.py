@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,7 +14,9 @@ from shared import keys
 from shared.errors import QueueUnavailable
 from shared.queue import scripts
 from shared.queue.line import Line
+from shared.redis import Command
 from shared.settings import RedisSettings
+from shared.wire import Wire
 
 pytestmark = pytest.mark.integration
 CALL = scripts.SWEEP([keys.DUE], keys.GROUP, 1)
@@ -49,5 +53,26 @@ async def test_a_stray_cancellation_does_not_end_the_line(redis_url: str) -> Non
         task.cancel()
         task.uncancel()
     await asyncio.sleep(0.5)
+    assert await asyncio.wait_for(line.run(CALL), 5) == 0
+    await asyncio.wait_for(line.close(), 5)
+
+
+async def test_an_error_that_nobody_thought_of_does_not_end_the_line(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line, send = Line(RedisSettings(redis_url=redis_url), lambda *_: None), Wire.send
+    broken = [2]
+
+    async def fails_at_first(self: Wire, commands: Sequence[Command]) -> list[Any]:
+        if broken[0]:
+            broken[0] -= 1
+            raise AttributeError("a reader that is None")
+        return await send(self, commands)
+
+    monkeypatch.setattr(Wire, "send", fails_at_first)
+    line.open()
+    with pytest.raises(QueueUnavailable):
+        await line.run(CALL)
+    await asyncio.sleep(0.6)
     assert await asyncio.wait_for(line.run(CALL), 5) == 0
     await asyncio.wait_for(line.close(), 5)
