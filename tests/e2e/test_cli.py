@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -190,7 +191,10 @@ def test_ctrl_c_ends_quietly(tmp_path: Path) -> None:
     arguments = ("infer", tmp_path, "-m", "shapes-detector", "--native", "--json")
     command = [sys.executable, "-m", "visionfleet.cli.app", *arguments]
     environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'client'}{os.pathsep}{ROOT}"}
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    # A shell that runs us in the background has us ignore SIGINT, and children inherit that.
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(command, env=environment, preexec_fn=heed, **pipes) as process:  # noqa: PLW1509 - no other thread runs here
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.readline()  # it is at work
