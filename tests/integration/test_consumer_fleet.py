@@ -68,11 +68,11 @@ async def test_removal_unloads_on_every_worker_and_a_job_loads_on_one(bench: Ben
 
 
 async def test_a_second_worker_adopts_a_model_whose_jobs_wait_too_long(bench: Bench) -> None:
-    bench.settings |= {"preload_models": "", "prefetch": "1", "max_batch": "1", "lease_ms": "8000"}
+    bench.settings |= {"preload_models": "", "prefetch": "1", "max_batch": "1", "runs": "1", "lease_ms": "8000"}
     bench.start("busy", preload_models="dial")
     bench.start("idle")
     await asyncio.gather(bench.up("busy"), bench.up("idle"))
-    jobs = [Job("dial", [dial.picture("red", dial.SLOW)]) for _ in range(6)]
+    jobs = [Job("dial", [dial.picture("red", dial.SLOW)]) for _ in range(12)]
     started = time.monotonic()
     await asyncio.gather(*map(bench.dispatcher.submit, jobs))
     await bench.holding("idle", "dial")
