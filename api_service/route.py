@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from api_service import routes
 from api_service.settings import ApiSettings
+from shared.access.key import Scope
 from shared.registry import Registry
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -31,6 +32,8 @@ class Route:
         handler: takes the request, raises shared.errors.
         tag: group in the documentation.
         summary: one line for the documentation.
+        scope: what the caller's key must allow: ``public`` needs no key, ``any`` any key that is valid. A route
+            without one is refused to everybody but administrators, and fails a test.
         body: schema of the JSON body, when there is one.
         query: schema of the query, when there is one.
         answer: schema of the 200 answer, when it is JSON.
@@ -48,6 +51,7 @@ class Route:
     handler: Handler
     tag: str
     summary: str
+    scope: Scope = ""
     body: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
     answer: type[BaseModel] | None = None

@@ -231,17 +231,39 @@ TAG = "Batches"
 ROUTES = [
     Route(
         *("POST", "/v1/batches", submit, TAG, "Submit many images: URLs, files, a zip, a folder or a video."),
+        scope="jobs",
         body=BatchRequest,
         also_as=("multipart/form-data",),
         answer=BatchAnswer,
         status=(202, 404, 413),
     ),
-    Route("GET", "/v1/batches", batches, TAG, "Batches, newest first.", query=BatchesQuery, answer=BatchesAnswer),
-    Route("GET", "/v1/batches/{id}", get, TAG, "A batch and its progress.", answer=BatchAnswer, status=(404,)),
+    Route(
+        "GET",
+        "/v1/batches",
+        batches,
+        TAG,
+        "Batches, newest first.",
+        query=BatchesQuery,
+        answer=BatchesAnswer,
+        scope="jobs",
+    ),
+    Route(
+        "GET",
+        "/v1/batches/{id}",
+        get,
+        TAG,
+        "A batch and its progress.",
+        answer=BatchAnswer,
+        status=(404,),
+        scope="jobs",
+    ),
     Route(
         *("GET", "/v1/batches/{id}/results", results, TAG, "The results so far, one JSON object per line."),
+        scope="jobs",
         query=ResultsQuery,
         status=(404,),
     ),
-    Route("POST", "/v1/batches/{id}/cancel", cancel, TAG, "End a batch.", answer=BatchAnswer, status=(404,)),
+    Route(
+        "POST", "/v1/batches/{id}/cancel", cancel, TAG, "End a batch.", answer=BatchAnswer, status=(404,), scope="jobs"
+    ),
 ]

@@ -89,14 +89,18 @@ ONE = "/v1/dead-letters/{id}"
 ROUTES = [
     Route(
         *("GET", "/v1/dead-letters", listed, TAG, "Jobs that lost every worker, newest first."),
+        scope="admin",
         query=PageQuery,
         answer=DeadLetterList,
     ),
-    Route("DELETE", "/v1/dead-letters", purge, TAG, "Throw all dead letters away.", answer=Purged),
-    Route("GET", ONE, get, TAG, "A dead letter without its images.", answer=DeadLetterDetail, status=(404,)),
-    Route("DELETE", ONE, drop, TAG, "Throw a dead letter away.", status=(204, 404)),
+    Route("DELETE", "/v1/dead-letters", purge, TAG, "Throw all dead letters away.", answer=Purged, scope="admin"),
+    Route(
+        "GET", ONE, get, TAG, "A dead letter without its images.", answer=DeadLetterDetail, status=(404,), scope="admin"
+    ),
+    Route("DELETE", ONE, drop, TAG, "Throw a dead letter away.", status=(204, 404), scope="admin"),
     Route(
         *("POST", f"{ONE}/retry", retry, TAG, "Run a dead letter again, as a new job."),
+        scope="admin",
         answer=JobAnswer,
         status=(202, 404),
     ),

@@ -41,7 +41,7 @@ def enabled(settings: ApiSettings) -> bool:
 
 TAG = "Documentation"
 ROUTES = [
-    Route("GET", "/openapi.json", openapi, TAG, "This document.", enabled=enabled),
-    Route("GET", "/docs", page, TAG, "This document as a page.", enabled=enabled),
-    Route("GET", "/docs/{path}", file, TAG, "Files of the page.", enabled=enabled),
+    Route("GET", "/openapi.json", openapi, TAG, "This document.", enabled=enabled, scope="public"),
+    Route("GET", "/docs", page, TAG, "This document as a page.", enabled=enabled, scope="public"),
+    Route("GET", "/docs/{path}", file, TAG, "Files of the page.", enabled=enabled, scope="public"),
 ]

@@ -54,6 +54,7 @@ def written(event: JobEvent) -> bytes:
 ROUTES = [
     Route(
         *("GET", "/v1/jobs/{id}/events", events, "Jobs", "A job's events as they happen (text/event-stream)."),
+        scope="jobs",
         headers={"Last-Event-ID": "Leave out the events up to this one."},
         media="text/event-stream",
         status=(404,),

@@ -31,6 +31,8 @@ async def models(request: web.Request) -> web.Response:
 
 
 ROUTES = [
-    Route("GET", "/v1/fleet", fleet, "Fleet", "Workers, models and queues now.", answer=FleetAnswer),
-    Route("GET", "/v1/models", models, "Fleet", "Every model that can be asked for.", answer=CatalogAnswer),
+    Route("GET", "/v1/fleet", fleet, "Fleet", "Workers, models and queues now.", answer=FleetAnswer, scope="any"),
+    Route(
+        "GET", "/v1/models", models, "Fleet", "Every model that can be asked for.", answer=CatalogAnswer, scope="any"
+    ),
 ]

@@ -22,6 +22,7 @@ def route(path: str, tasks: set[str], request_schema: type[InferenceRequest], an
         handler=handler_for(request_schema, frozenset(tasks)),
         tag="Inference",
         summary=f"Run a model: {', '.join(sorted(tasks))}.",
+        scope="infer",
         body=request_schema,
         answer=answer_schema,
         listed=True,

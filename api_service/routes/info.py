@@ -50,7 +50,15 @@ def not_ready(reason: str) -> web.Response:
 
 TAG = "Server"
 ROUTES = [
-    Route("GET", "/info", info, TAG, "Name, version and id of the server.", answer=ServerInfo),
-    Route("GET", "/healthz", healthz, TAG, "Liveness of this process.", answer=Status),
-    Route("GET", "/readiness", readiness, TAG, "Readiness: queue reachable, a worker ready.", answer=Status),
+    Route("GET", "/info", info, TAG, "Name, version and id of the server.", answer=ServerInfo, scope="public"),
+    Route("GET", "/healthz", healthz, TAG, "Liveness of this process.", answer=Status, scope="public"),
+    Route(
+        "GET",
+        "/readiness",
+        readiness,
+        TAG,
+        "Readiness: queue reachable, a worker ready.",
+        answer=Status,
+        scope="public",
+    ),
 ]

@@ -66,6 +66,7 @@ TAGGED = {"If-None-Match": "The ETag of the answer that the client has."}
 ROUTES = [
     Route(
         *("GET", "/v1/jobs/{id}", get, TAG, "A job as it is now, or when it ends within `wait` seconds."),
+        scope="jobs",
         query=WaitQuery,
         headers=TAGGED,
         answer=JobAnswer,
@@ -73,6 +74,7 @@ ROUTES = [
     ),
     Route(
         *("GET", "/v1/jobs/{id}/result", result, TAG, "A job's result: 202 while there is none, 410 when it expired."),
+        scope="jobs",
         query=WaitQuery,
         headers={**TAGGED, "Accept": "`application/json` or `application/msgpack`."},
         answer=JobResultAnswer,
@@ -80,13 +82,23 @@ ROUTES = [
     ),
     Route(
         *("POST", "/v1/jobs/{id}/cancel", cancel, TAG, "Cancel a job; canceling twice is no error."),
+        scope="jobs",
         answer=JobAnswer,
         status=(404, 409),
     ),
     Route(
         *("POST", "/v1/jobs/{id}/retry", retry, TAG, "Run a job that has ended again, as a new job."),
+        scope="jobs",
         answer=JobAnswer,
         status=(202, 404, 409),
     ),
-    Route("DELETE", "/v1/jobs/{id}", erase, TAG, "Erase a job: its images, result and record.", status=(204, 404)),
+    Route(
+        "DELETE",
+        "/v1/jobs/{id}",
+        erase,
+        TAG,
+        "Erase a job: its images, result and record.",
+        status=(204, 404),
+        scope="jobs",
+    ),
 ]

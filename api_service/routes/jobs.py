@@ -110,11 +110,12 @@ SENT = {
 ROUTES = [
     Route(
         *("POST", "/v1/jobs", submit, TAG, "Submit a job: 202 when accepted, 200 when done within `Prefer: wait=N`."),
+        scope="jobs",
         body=JobRequest,
         also_as=("application/msgpack", "multipart/form-data"),
         headers=SENT,
         answer=JobAnswer,
         status=(202, 404, 409, 413),
     ),
-    Route("GET", "/v1/jobs", listed, TAG, "List jobs, newest first.", query=ListQuery, answer=JobList),
+    Route("GET", "/v1/jobs", listed, TAG, "List jobs, newest first.", query=ListQuery, answer=JobList, scope="jobs"),
 ]

@@ -60,6 +60,7 @@ ROUTES = [
         handler=infer,
         tag="Inference",
         summary="Run a model of any task on one image (the Roboflow v0 form).",
+        scope="infer",
         query=LegacyQuery,
         answer=InferenceAnswer,
         status=(404, 413, 504),

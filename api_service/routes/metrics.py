@@ -20,4 +20,4 @@ async def metrics(request: web.Request) -> web.Response:
     return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
-ROUTES = [Route("GET", "/metrics", metrics, "Server", "Figures in the Prometheus text format.")]
+ROUTES = [Route("GET", "/metrics", metrics, "Server", "Figures in the Prometheus text format.", scope="any")]

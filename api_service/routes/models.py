@@ -106,20 +106,25 @@ def describe(model: ModelInfo, name: str) -> dict[str, Any]:
 
 TAG = "Models"
 ROUTES = [
-    Route("GET", "/model/registry", registry, TAG, "List the models in use.", answer=ModelsDescriptions),
+    Route("GET", "/model/registry", registry, TAG, "List the models in use.", answer=ModelsDescriptions, scope="infer"),
     Route(
         *("POST", "/model/add", add, TAG, "Load a model and list it."),
+        scope="infer",
         body=AddModelRequest,
         answer=ModelsDescriptions,
         status=(404, 504),
     ),
     Route(
-        *("POST", "/model/remove", remove, TAG, "Unload a model."), body=RemoveModelRequest, answer=ModelsDescriptions
+        *("POST", "/model/remove", remove, TAG, "Unload a model."),
+        scope="models",
+        body=RemoveModelRequest,
+        answer=ModelsDescriptions,
     ),
-    Route("POST", "/model/clear", clear, TAG, "Unload all models.", answer=ModelsDescriptions),
-    Route("GET", "/clear_cache", clear_cache, TAG, "Unload all models (older form)."),
+    Route("POST", "/model/clear", clear, TAG, "Unload all models.", answer=ModelsDescriptions, scope="models"),
+    Route("GET", "/clear_cache", clear_cache, TAG, "Unload all models (older form).", scope="models"),
     Route(
         *("GET", "/start/{project}/{version}", start, TAG, "Load a model (older form)."),
+        scope="infer",
         answer=SessionStarted,
         status=(404, 504),
     ),

@@ -36,6 +36,6 @@ def enabled(settings: ApiSettings) -> bool:
 
 TAG = "Playground"
 ROUTES = [
-    Route("GET", "/", index, TAG, "The playground.", enabled=enabled),
-    Route("GET", "/web/{path:.+}", file, TAG, "Files of the playground.", enabled=enabled),
+    Route("GET", "/", index, TAG, "The playground.", enabled=enabled, scope="public"),
+    Route("GET", "/web/{path:.+}", file, TAG, "Files of the playground.", enabled=enabled, scope="public"),
 ]

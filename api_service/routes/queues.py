@@ -20,4 +20,14 @@ async def queues(request: web.Request) -> web.Response:
     return reply.json({"queues": shown, "dead_letters": await backend.dead.count()})
 
 
-ROUTES = [Route("GET", "/v1/queues", queues, "Operations", "Queues: depth, age, rate, backlog.", answer=QueuesAnswer)]
+ROUTES = [
+    Route(
+        "GET",
+        "/v1/queues",
+        queues,
+        "Operations",
+        "Queues: depth, age, rate, backlog.",
+        answer=QueuesAnswer,
+        scope="any",
+    )
+]

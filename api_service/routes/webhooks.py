@@ -142,33 +142,48 @@ def delivery_id(request: web.Request) -> str:
 TAG = "Webhooks"
 SECRET = "/v1/webhooks/secrets/{id}"  # noqa: S105 - a path
 ROUTES = [
-    Route("GET", "/v1/webhooks/secrets", secrets, TAG, "All secrets, without their keys.", answer=SecretsAnswer),
+    Route(
+        "GET",
+        "/v1/webhooks/secrets",
+        secrets,
+        TAG,
+        "All secrets, without their keys.",
+        answer=SecretsAnswer,
+        scope="admin",
+    ),
     Route(
         *("POST", "/v1/webhooks/secrets", create_secret, TAG, "Make a secret; its keys are shown this once."),
+        scope="admin",
         body=SecretRequest,
         answer=SecretAnswer,
         status=(201,),
     ),
-    Route("GET", SECRET, secret, TAG, "One secret, without its keys.", answer=SecretAnswer, status=(404,)),
-    Route("DELETE", SECRET, delete_secret, TAG, "Forget a secret.", status=(204, 400, 404)),
+    Route(
+        "GET", SECRET, secret, TAG, "One secret, without its keys.", answer=SecretAnswer, status=(404,), scope="admin"
+    ),
+    Route("DELETE", SECRET, delete_secret, TAG, "Forget a secret.", status=(204, 400, 404), scope="admin"),
     Route(
         *("POST", f"{SECRET}/rotate", rotate_secret, TAG, "Give a secret new keys; the former ones sign for a while."),
+        scope="admin",
         body=RotateRequest,
         answer=SecretAnswer,
         status=(404,),
     ),
     Route(
         *("GET", "/v1/webhooks/deliveries", deliveries, TAG, "The ledger of deliveries, newest first."),
+        scope="admin",
         query=DeliveriesQuery,
         answer=DeliveriesAnswer,
     ),
     Route(
         *("GET", "/v1/webhooks/deliveries/{id}", delivery, TAG, "One delivery with its attempts."),
+        scope="admin",
         answer=DeliveryAnswer,
         status=(404,),
     ),
     Route(
         *("POST", "/v1/webhooks/deliveries/{id}/replay", replay, TAG, "Send a delivery again, now."),
+        scope="admin",
         answer=DeliveryAnswer,
         status=(202, 404),
     ),

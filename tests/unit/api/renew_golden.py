@@ -14,5 +14,5 @@ GOLDEN = Path(__file__).parents[2] / "golden"
 
 if __name__ == "__main__":
     routes = discover(ApiSettings())
-    (GOLDEN / "routes.txt").write_text("".join(f"{route.method:6}{route.path}\n" for route in routes))
+    (GOLDEN / "routes.txt").write_text("".join(f"{route.method:6} {route.scope:7} {route.path}\n" for route in routes))
     (GOLDEN / "openapi.json").write_bytes(orjson.dumps(document(routes), option=orjson.OPT_INDENT_2) + b"\n")

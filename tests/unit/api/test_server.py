@@ -149,7 +149,7 @@ def test_switched_off_pages_have_no_routes() -> None:
 
 def test_golden_routes(app: web.Application) -> None:
     """To renew: python -m tests.unit.api.renew_golden."""
-    table = [f"{route.method:6}{route.path}" for route in discover(ApiSettings())]
+    table = [f"{route.method:6} {route.scope:7} {route.path}" for route in discover(ApiSettings())]
     assert "\n".join(table) + "\n" == (GOLDEN / "routes.txt").read_text()
 
 
