@@ -8,17 +8,26 @@ status of each is assigned once, in ``api_service/errors.py``. Messages tell the
     │   ├── InvalidImage            the bytes are no image that we can decode
     │   ├── InvalidModelId          the id is not of the form name or project/version
     │   ├── UnsupportedTask         the model does not do what was asked of it
-    │   └── IdempotencyMismatch     the key was used before, with another request
+    │   ├── IdempotencyMismatch     the key was used before, with another request
+    │   └── SourceError             a camera or a video cannot be read
+    │       ├── SourceUnreachable   nobody answers there, or not in time
+    │       ├── SourceUnauthorized  user name or password are wrong
+    │       ├── SourceNotFound      there is nothing under that path
+    │       ├── SourceUnsupported   it is no video, or of a kind that we do not decode
+    │       └── SourceRefused       this server may not open it
     ├── TooLarge                    over a limit on bytes, pixels or items
     │   └── ImageTooLarge           the header says more pixels than we decode
     ├── NotFound
     │   ├── ModelNotFound           no worker's repository has it
+    │   ├── StreamNotFound          there is no such stream, or it was terminated
     │   ├── LetterNotFound          it was retried, purged, or never there
     │   └── JobNotFound             never accepted, deleted, or its record expired
     ├── Unavailable                 try again later
     │   ├── NoWorkerForHardware     no live worker carries the tag
     │   ├── QueueFull               admission refused: depth or bytes
     │   ├── QueueUnavailable        Redis does not answer
+    │   ├── NoStreamService         no stream service is alive
+    │   ├── StreamsFull             every stream service holds as many sources as it may
     │   └── BlobsUnavailable        the store of large images and results does not answer
     ├── DeadlineExceeded            nobody finished it in time
     │   └── JobExpired              there is no result, because the job expired
@@ -26,6 +35,7 @@ status of each is assigned once, in ``api_service/errors.py``. Messages tell the
     ├── Conflict                    the state of things does not allow it
     │   ├── JobFinished             it ended otherwise already
     │   ├── NotFinished             it has not ended yet
+    │   ├── LeaseLost               another stream service owns the stream now
     │   ├── InputGone               the images were not kept
     │   └── IdempotencyConflict     the key's job is no more
     ├── ModelLoadFailed             the model's files are broken or unsupported
@@ -90,6 +100,43 @@ class IdempotencyMismatch(InvalidRequest):
     code = "idempotency_mismatch"
 
 
+class SourceError(InvalidRequest):
+    """A camera or a video cannot be read. Messages never show its credentials."""
+
+    code = "source_error"
+
+
+class SourceUnreachable(SourceError):
+    """Nobody answers at the source's address, or not in time."""
+
+    code = "source_unreachable"
+    retryable = True
+
+
+class SourceUnauthorized(SourceError):
+    """The source wants another user name or password."""
+
+    code = "source_unauthorized"
+
+
+class SourceNotFound(SourceError):
+    """The source's host answers and has nothing under that path."""
+
+    code = "source_not_found"
+
+
+class SourceUnsupported(SourceError):
+    """The source is no video, or of a format that we do not decode."""
+
+    code = "source_unsupported"
+
+
+class SourceRefused(SourceError):
+    """The rules of this server do not let it open the source; the message names the setting."""
+
+    code = "source_refused"
+
+
 class TooLarge(VisionfleetError):
     """Over a limit on bytes, pixels or items; the message names the limit and its setting."""
 
@@ -118,6 +165,12 @@ class JobNotFound(NotFound):
     """The job was never accepted, was deleted, or its record expired."""
 
     code = "job_not_found"
+
+
+class StreamNotFound(NotFound):
+    """There is no stream of that id, or it was terminated."""
+
+    code = "stream_not_found"
 
 
 class LetterNotFound(NotFound):
@@ -149,6 +202,18 @@ class QueueUnavailable(Unavailable):
     """Redis does not answer."""
 
     code = "queue_unavailable"
+
+
+class NoStreamService(Unavailable):
+    """No stream service is alive, so nobody could open the source."""
+
+    code = "no_stream_service"
+
+
+class StreamsFull(Unavailable):
+    """Every live stream service holds as many sources as it may."""
+
+    code = "streams_full"
 
 
 class BlobsUnavailable(Unavailable):
@@ -187,6 +252,12 @@ class NotFinished(Conflict):
     """The job has not ended yet."""
 
     code = "not_finished"
+
+
+class LeaseLost(Conflict):
+    """Another stream service owns the stream now, or nobody does any more."""
+
+    code = "lease_lost"
 
 
 class InputGone(Conflict):

@@ -57,6 +57,22 @@ vf:batch:{id}                    hash, the record of a batch: state, source, cur
 vf:batch:{id}:items              hash, index -> name of the item. Written when the batch is made or planned.
 vf:batch:{id}:open               set of the indexes that were handed out and have no result yet.
 vf:batch:{id}:results            stream {index, state, result}, ids 1-0, 2-0, ...: the results in the order they came.
+vf:streams                       zset, stream id -> ms of its creation: the list of streams. Written by the API; ids
+                                 leave when they are terminated or their records expire.
+vf:stream:{id}                   hash, one stream: spec, desired, version, owner, epoch, until. Written by the API and,
+                                 under the lease, by its owner; lives until it is terminated (then an hour) or has
+                                 ended (then stream_ended_ttl_s).
+vf:stream:{id}:status            string, msgpack of the owner's last report. Lives as long as the record.
+vf:stream:{id}:buffer            list of msgpack results that ``consume`` pops. Written by the owner, capped by length.
+vf:stream:{id}:feed              stream {result}, for SSE and WebSocket. Written by the owner while somebody watches,
+                                 capped by length; lives 60 s after the last result.
+vf:stream:{id}:preview:{source}  string, annotated JPEG. Written by the owner while somebody watches; lives 10 s.
+vf:stream:{id}:watch:{what}      string, a client watches ``results`` or ``preview``. Written by the API; lives 10 s.
+vf:streams:wake                  stream, something about a stream has changed. Capped at 100; lives forever.
+vf:streams:probes                list of msgpack requests to try sources. Written by the API, popped by stream services.
+vf:streams:probe:{id}            list with the one msgpack answer to a probe. Lives 60 s.
+vf:streamers                     zset, stream service -> ms of its last beat. Written and pruned by stream services.
+vf:streamer:{id}                 string, msgpack of its load. Written by it; lives 6 s after its last beat.
 vf:tick:{name}                   string, somebody in the fleet has just started this periodic task. Lives for a moment.
 """
 
@@ -78,6 +94,10 @@ WEBHOOK_DUE = "vf:webhook:due"
 WEBHOOK_DELIVERIES = "vf:webhook:deliveries"
 WEBHOOK_SECRETS = "vf:webhook:secrets"
 BATCHES = "vf:batches"
+STREAMS = "vf:streams"
+STREAMS_WAKE = "vf:streams:wake"
+STREAM_PROBES = "vf:streams:probes"
+STREAMERS = "vf:streamers"
 GROUP = "workers"
 
 HARDWARE_TAGS = ("cpu", "gpu", "jetson")
@@ -172,3 +192,43 @@ def batch_parts(batch_id: str) -> tuple[str, str, str]:
 def batches_due(hardware: str) -> str:
     """Batches for the workers of one hardware tag, by when they must be taken up."""
     return f"vf:batches:due:{hardware}"
+
+
+def stream(stream_id: str) -> str:
+    """Record of one video stream."""
+    return f"vf:stream:{stream_id}"
+
+
+def stream_status(stream_id: str) -> str:
+    """Last report of its owner."""
+    return f"vf:stream:{stream_id}:status"
+
+
+def stream_buffer(stream_id: str) -> str:
+    """Results that wait to be consumed."""
+    return f"vf:stream:{stream_id}:buffer"
+
+
+def stream_feed(stream_id: str) -> str:
+    """Results for those who follow."""
+    return f"vf:stream:{stream_id}:feed"
+
+
+def stream_preview(stream_id: str, source_id: str) -> str:
+    """Newest annotated picture of one source."""
+    return f"vf:stream:{stream_id}:preview:{source_id}"
+
+
+def stream_watch(stream_id: str, what: str) -> str:
+    """Whether somebody watches ``results`` or ``preview``."""
+    return f"vf:stream:{stream_id}:watch:{what}"
+
+
+def stream_probe(probe_id: str) -> str:
+    """Answer to one probe."""
+    return f"vf:streams:probe:{probe_id}"
+
+
+def streamer(replica: str) -> str:
+    """Load of one stream service."""
+    return f"vf:streamer:{replica}"

@@ -1,0 +1,1 @@
+"""Streams as the API and the stream service both see them: specification, state in Redis, redaction."""

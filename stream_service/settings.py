@@ -1,0 +1,47 @@
+"""Settings of the stream service: the only place in it that reads the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from shared.settings import LogSettings, QueueSettings, RedisSettings
+from shared.streams.settings import StreamLimits
+
+
+class StreamSettings(RedisSettings, QueueSettings, LogSettings, StreamLimits):
+    """What one stream service opens, holds and writes."""
+
+    stream_name: str = Field("", description="Name of this replica in the fleet; by default host, pid and a number.")
+    stream_max_sources: int = Field(64, ge=1, description="Sources that one stream service opens at the same time.")
+    stream_encode_threads: int = Field(2, ge=1, le=64, description="Threads that scale and encode frames.")
+    stream_decode_threads: int = Field(
+        1, ge=0, le=64, description="Threads per video decoder; 0 lets FFmpeg choose, 1 suits many cameras."
+    )
+    stream_inflight_bytes: int = Field(
+        64 * 2**20, ge=2**20, description="Bytes of encoded frames that one stream service has in the queues at a time."
+    )
+    stream_stall_timeout_s: float = Field(
+        10.0, gt=0, description="A live source without a frame for this long is given up and opened anew."
+    )
+    stream_backoff_s: float = Field(0.5, gt=0, description="First delay before a source is opened again; it doubles.")
+    stream_backoff_max_s: float = Field(30.0, gt=0, description="Longest delay before a source is opened again.")
+    stream_lease_s: float = Field(
+        6.0, ge=1, description="A stream whose service has been silent for this long goes on in another."
+    )
+    stream_sink_timeout_s: float = Field(10.0, gt=0, description="Seconds that a sink may take for one result.")
+    stream_output_dir: Path = Field(
+        Path("data/streams"), description="Folder in which sinks write files, one folder for each stream."
+    )
+    stream_folders: tuple[Path, ...] = Field(
+        (), description="Folders of the server whose videos and images may be streamed, as a JSON list."
+    )
+    stream_devices: bool = Field(False, description="Whether camera devices of the server may be opened.")
+    stream_allow_loopback: bool = Field(
+        False, description="Whether sources on this very machine (loopback) may be opened by URL."
+    )
+    stream_deny_networks: tuple[str, ...] = Field(
+        ("169.254.0.0/16", "fe80::/10"),
+        description="Networks that no source may lie in, as a JSON list; by default where clouds serve credentials.",
+    )

@@ -1,0 +1,1 @@
+"""Where results go, one file per kind; the contract is ``stream_service/sink.py``."""
