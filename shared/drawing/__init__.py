@@ -1,0 +1,1 @@
+"""Answers drawn onto pictures. Knows no service: every one of them may use it."""
