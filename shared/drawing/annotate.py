@@ -38,7 +38,7 @@ def annotate(image: Image, answer: Mapping[str, Any], style: Style | None = None
     Coordinates are those of ``answer["image"]`` when it has a size, and are scaled to this picture.
     """
     style = style or Style()
-    canvas = image.copy()
+    canvas = np.array(image, np.uint8)
     predictions = answer.get("predictions")
     if isinstance(predictions, Mapping):
         _banner(canvas, [(name, row.get("confidence")) for name, row in predictions.items()])
