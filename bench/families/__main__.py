@@ -21,7 +21,7 @@ from bench.families import cases
 from bench.families.replay import model_of
 from bench.networks.repository import write_all
 from models.training.scenes import scene
-from worker_service.engine.decode import decode
+from shared.decode import decode
 from worker_service.engine.engine import Engine
 from worker_service.settings import EngineSettings
 

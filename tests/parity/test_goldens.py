@@ -18,7 +18,7 @@ from tests.parity.compare import Errors, compare
 from tests.parity.families import AWAITED, FAMILY_OF
 from tests.parity.known import DIFFERENT
 from tests.parity.replay import ReplayRuntime, package, signature
-from worker_service.engine.decode import decode
+from shared.decode import decode
 from worker_service.engine.family import AnyModel, Image, registry
 
 log = logging.getLogger(__name__)

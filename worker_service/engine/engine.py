@@ -23,7 +23,7 @@ import numpy as np
 from shared.errors import InvalidImage, ModelLoadFailed, VisionfleetError
 from worker_service.engine.artifacts import Package
 from worker_service.engine.cache import HeldModel, ModelCache
-from worker_service.engine.decode import decode
+from shared.decode import decode
 from worker_service.engine.family import AnyModel, Family, Image, Prepared, registry
 from worker_service.engine.inspect import recognise
 from worker_service.engine.manifest import Manifest

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image as Pillow
 
 from shared.errors import ImageTooLarge, InvalidImage
-from worker_service.engine.decode import decode
+from shared.decode import decode
 
 LIMIT = 10_000_000
 OPTIONS: dict[str, dict[str, Any]] = {"WEBP": {"lossless": True}, "JPEG": {"quality": 95, "subsampling": 0}}
