@@ -66,3 +66,8 @@ class Registry(Generic[T]):
     def names(self) -> list[str]:
         """All registered names, sorted."""
         return sorted(self._plugins)
+
+
+def submodule(package: ModuleType, name: str) -> ModuleType:
+    """A module inside a package, imported by name. Raises ModuleNotFoundError."""
+    return importlib.import_module(f"{package.__name__}.{name}")

@@ -7,12 +7,12 @@ import logging
 import sys
 from pathlib import Path
 
+from shared.decode import decode
 from tests.parity import golden, pictures
 from tests.parity.compare import Errors, compare
 from tests.parity.families import FAMILY_OF
 from tests.parity.known import DIFFERENT
 from worker_service.engine.artifacts import Package, file_sha256
-from shared.decode import decode
 from worker_service.engine.family import registry
 from worker_service.engine.manifest import Manifest
 from worker_service.engine.runtime.session import Runtime

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
+from shared.decode import decode
 from tests.parity import golden, pictures
 from tests.parity.compare import Errors, compare
 from tests.parity.families import AWAITED, FAMILY_OF
 from tests.parity.known import DIFFERENT
 from tests.parity.replay import ReplayRuntime, package, signature
-from shared.decode import decode
 from worker_service.engine.family import AnyModel, Image, registry
 
 log = logging.getLogger(__name__)

@@ -20,10 +20,10 @@ from typing import Any, TypeAlias, TypeVar
 import cv2
 import numpy as np
 
+from shared.decode import decode
 from shared.errors import InvalidImage, ModelLoadFailed, VisionfleetError
 from worker_service.engine.artifacts import Package
 from worker_service.engine.cache import HeldModel, ModelCache
-from shared.decode import decode
 from worker_service.engine.family import AnyModel, Family, Image, Prepared, registry
 from worker_service.engine.inspect import recognise
 from worker_service.engine.manifest import Manifest

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from shared.errors import ImageTooLarge, InvalidImage
 from shared.decode import decode
+from shared.errors import ImageTooLarge, InvalidImage
 
 LIMIT = 10_000_000
 OPTIONS: dict[str, dict[str, Any]] = {"WEBP": {"lossless": True}, "JPEG": {"quality": 95, "subsampling": 0}}

@@ -1,0 +1,1 @@
+"""Blocks that measure over time."""

@@ -1,0 +1,1 @@
+"""Blocks that decide which steps go on."""

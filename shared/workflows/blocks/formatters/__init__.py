@@ -1,0 +1,1 @@
+"""Blocks that turn values into others."""

@@ -1,0 +1,1 @@
+"""Blocks that bring several values together."""

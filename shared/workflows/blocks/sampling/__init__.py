@@ -1,0 +1,1 @@
+"""Blocks that take some and leave others."""

@@ -1,0 +1,1 @@
+"""Blocks that hand secrets to other steps."""

@@ -1,0 +1,1 @@
+"""Blocks that act on the world."""

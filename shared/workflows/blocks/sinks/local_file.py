@@ -1,0 +1,92 @@
+"""Write texts to files of this machine."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal
+
+from shared.errors import InvalidRequest
+from shared.workflows import kinds
+from shared.workflows.fields import Selector, StepFields, StrRef
+from shared.workflows.sink import Sink
+
+FileType = Literal["csv", "json", "txt"]
+UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
+
+
+class LocalFile(Sink):
+    """One file per text, or a log that goes on in a new file when it is full."""
+
+    ids = ("roboflow_core/local_file_sink@v1",)
+    label = "Local File Sink"
+    summary = "Write texts to files of this machine."
+    stateful = True
+
+    class Fields(StepFields):
+        """``target_directory`` is below the folder that the settings allow, or names one inside it."""
+
+        content: StrRef
+        file_type: FileType = "csv"
+        output_mode: Literal["append_log", "separate_files"]
+        target_directory: StrRef | str
+        file_name_prefix: StrRef | str = "workflow_output"
+        max_entries_per_file: int | Annotated[str, Selector(kinds.STRING)] = 1024
+
+    _log: Path | None = None
+    _entries = 0
+
+    def run(
+        self,
+        content: str,
+        file_type: FileType,
+        output_mode: str,
+        target_directory: str,
+        file_name_prefix: str,
+        max_entries_per_file: int,
+    ) -> dict[str, object]:
+        """Writes, and tells where."""
+        prefix = UNSAFE.sub("_", file_name_prefix) or "workflow_output"
+        if output_mode == "append_log":
+            return self.deliver(
+                partial(self._append, content, file_type, target_directory, prefix, int(max_entries_per_file))
+            )
+        return self.deliver(partial(self._write, content, file_type, target_directory, prefix))
+
+    def _write(self, content: str, file_type: FileType, folder: str, prefix: str) -> str:
+        path = self._new_path(folder, prefix, file_type)
+        path.write_text(content)
+        return f"Wrote {path.name}."
+
+    def _append(self, content: str, file_type: FileType, folder: str, prefix: str, most: int) -> str:
+        with self.services.lock:
+            if self._log is None or self._entries >= max(most, 1):
+                suffix = "jsonl" if file_type == "json" else file_type
+                self._log, self._entries = self._new_path(folder, prefix, suffix), 0
+            with self._log.open("a") as log:
+                log.write(_line(content, file_type, first=self._entries == 0))
+            self._entries += 1
+            return f"Appended to {self._log.name}."
+
+    def _new_path(self, folder: str, prefix: str, suffix: str) -> Path:
+        allowed = self.services.settings.workflow_write_dir
+        if allowed is None:
+            raise InvalidRequest("This server writes no files: set VISIONFLEET_WORKFLOW_WRITE_DIR to a folder.")
+        target = (allowed / folder).resolve()
+        if not target.is_relative_to(allowed.resolve()):
+            raise InvalidRequest("target_directory leads out of the folder that this server may write to.")
+        target.mkdir(parents=True, exist_ok=True)
+        stamp = self.services.now().strftime("%Y_%m_%d_%H_%M_%S_%f")
+        return target / f"{prefix}_{stamp}.{suffix}"
+
+
+def _line(content: str, file_type: FileType, *, first: bool) -> str:
+    """One entry of a log: CSV without its header after the first, JSON on one line."""
+    text = content
+    if file_type == "csv" and not first:
+        text = "\n".join(content.splitlines()[1:])
+    if file_type == "json":
+        text = json.dumps(json.loads(content))
+    return text if text.endswith("\n") else text + "\n"

@@ -1,0 +1,1 @@
+"""Blocks that follow objects over frames."""

@@ -1,0 +1,1 @@
+"""Blocks that cut, move and filter."""

@@ -1,0 +1,26 @@
+"""Settings of workflows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings
+
+from shared.settings import SETTINGS
+
+
+class WorkflowSettings(BaseSettings):
+    """What workflows may use and do."""
+
+    model_config = SETTINGS
+
+    workflow_concurrent_steps: int = Field(
+        8, ge=1, le=256, description="Steps of one workflow run that are under way at the same time."
+    )
+    workflow_max_image_pixels: int = Field(
+        178_956_970, ge=1, description="Pixels that a workflow decodes of one image; larger ones are refused."
+    )
+    workflow_write_dir: Path | None = Field(
+        None, description="Folder under which the local file sink may write; none lets it write nothing."
+    )
