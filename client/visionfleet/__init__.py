@@ -1,30 +1,67 @@
-"""Visionfleet: computer-vision inference over HTTP (``Client``) or in this process (``get_model``)."""
+"""Visionfleet: computer-vision inference over HTTP (``Client``, ``AsyncClient``) or in this process (``get_model``)."""
 
-from visionfleet.client import Client
+from visionfleet.api.batches import Batch, BatchResult
+from visionfleet.api.inference import Prediction
+from visionfleet.api.jobs import MappedJob
+from visionfleet.api.webhooks import Delivery, WebhookSecret
+from visionfleet.client import AsyncClient, Client
 from visionfleet.errors import VisionfleetError
 from visionfleet.fleet import Fleet, ModelInfo, QueueInfo, WorkerInfo
-from visionfleet.jobs import Job, JobOptions
-from visionfleet.native import get_model
-from visionfleet.results import Box, Classification, ClassScore, Detections, ImageSize, Result
+from visionfleet.jobs import DeadLetter, Job, JobEvent, JobOptions
+from visionfleet.native import NativeModel, get_model
+from visionfleet.results import (
+    Box,
+    Classification,
+    ClassMap,
+    ClassScore,
+    Detections,
+    ImageSize,
+    Instance,
+    Instances,
+    Keypoint,
+    Pose,
+    Poses,
+    Result,
+)
 from visionfleet.retry import RetryPolicy
+from visionfleet.signatures import WebhookEvent
+from visionfleet.signatures import verify as verify_webhook
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AsyncClient",
+    "Batch",
+    "BatchResult",
     "Box",
+    "ClassMap",
     "ClassScore",
     "Classification",
     "Client",
+    "DeadLetter",
+    "Delivery",
     "Detections",
     "Fleet",
     "ImageSize",
+    "Instance",
+    "Instances",
     "Job",
+    "JobEvent",
     "JobOptions",
+    "Keypoint",
+    "MappedJob",
     "ModelInfo",
+    "NativeModel",
+    "Pose",
+    "Poses",
+    "Prediction",
     "QueueInfo",
     "Result",
     "RetryPolicy",
     "VisionfleetError",
+    "WebhookEvent",
+    "WebhookSecret",
     "WorkerInfo",
     "get_model",
+    "verify_webhook",
 ]

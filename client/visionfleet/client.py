@@ -1,38 +1,61 @@
-"""The synchronous client."""
+"""The clients: ``Client`` blocks, ``AsyncClient`` is awaited. What they can do stands in ``api/``, once for both."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import TracebackType
-from typing import Any
+from typing import Any, overload
 
+import httpx
 from typing_extensions import Self
 
-from visionfleet import settings, wire
-from visionfleet.errors import DeadlineExceeded, Unavailable, UnsupportedTask
-from visionfleet.fleet import Fleet, ModelInfo, read_fleet, read_models
-from visionfleet.images import ImageInput, load
-from visionfleet.jobs import Job, JobOptions, read_job
-from visionfleet.operations import Operations
+from visionfleet import settings
+from visionfleet.api import inference
+from visionfleet.api.batches import Batches
+from visionfleet.api.inference import Inference
+from visionfleet.api.jobs import Jobs
+from visionfleet.api.models import Models
+from visionfleet.api.operations import DeadLetters, Operations
+from visionfleet.api.webhooks import Webhooks
+from visionfleet.core import Core, check_url, trusts_proxies
+from visionfleet.drivers import AsyncDriver, SyncDriver
+from visionfleet.images import ImageInput
+from visionfleet.method import Async, Sync
 from visionfleet.results import Result
 from visionfleet.retry import RetryPolicy
-from visionfleet.transport import Transport
-
-# The server holds a job's answer back for at most a minute (VISIONFLEET_MAX_WAIT_S), so longer waits ask again.
-LONGEST_WAIT_S = 50.0
-# Between questions about a job while the server is away, on top of the retries of each question.
-OUTAGE_PAUSE_S = 1.0
 
 
-class Client:
+class SyncJobs(Jobs, Sync):
+    """Jobs, blocking."""
+
+
+class SyncBatches(Batches, Sync):
+    """Batches, blocking."""
+
+
+class SyncModels(Models, Sync):
+    """Models, blocking."""
+
+
+class SyncWebhooks(Webhooks, Sync):
+    """Webhooks, blocking."""
+
+
+class SyncDeadLetters(DeadLetters, Sync):
+    """Dead letters, blocking."""
+
+
+class Client(Inference, Operations, Sync):
     """Talks to a Visionfleet server. Keeps connections open, may be shared by threads, and is a context manager.
+
+    Its parts: ``jobs``, ``batches``, ``models``, ``webhooks``, ``dead_letters``.
 
     Args:
         url: the server; VISIONFLEET_URL or this machine when not given.
         timeout: seconds that a call may take in all, retries included.
         retry: how often and how patiently to repeat what the server could not do just now.
         headers: sent with every request, for instance for a proxy that asks for a token.
+        api_key: sent as ``Authorization: Bearer``; VISIONFLEET_API_KEY when not given.
     """
 
     def __init__(
@@ -42,11 +65,16 @@ class Client:
         timeout: float = 60.0,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
+        api_key: str | None = None,
     ) -> None:
-        self.url = url or settings.load().url
-        self._transport = Transport(self.url, timeout, retry or RetryPolicy(), headers or {})
-        self._tasks: dict[str, str] = {}
-        self.operations = Operations(self._transport)
+        core, options = _made(url, timeout, retry, headers, api_key)
+        super().__init__(core, SyncDriver(httpx.Client(**options)))
+        self.url = core.url
+        self.jobs = SyncJobs(core, self._driver)
+        self.batches = SyncBatches(core, self._driver)
+        self.models = SyncModels(core, self._driver)
+        self.webhooks = SyncWebhooks(core, self._driver)
+        self.dead_letters = SyncDeadLetters(core, self._driver)
 
     def __enter__(self) -> Self:
         return self
@@ -58,103 +86,112 @@ class Client:
 
     def close(self) -> None:
         """Close the connections."""
-        self._transport.close()
+        self._driver.close()
 
-    def infer(self, image: ImageInput, model: str, **params: Any) -> Result:
-        """Run a model on one image and wait for its answer.
+    @overload
+    def infer(self, image: list[Any] | tuple[Any, ...], model: str, **params: Any) -> list[Result]: ...
+
+    @overload
+    def infer(self, image: ImageInput, model: str, **params: Any) -> Result: ...
+
+    def infer(self, image: Any, model: str, **params: Any) -> Result | list[Result]:
+        """Run a model on one image, or on each of a list, and wait for the answer. For folders and videos see ``map``.
 
         Args:
-            image: a path, URL, bytes of an image file, BGR array or PIL image.
+            image: a path, URL, bytes of an image file, BGR array or PIL image; or a list of these.
             model: id or alias.
             **params: ``confidence``, ``iou_threshold``, ``max_detections``, ``class_filter``, ``class_agnostic_nms``,
                 ``visualize``, ``visualization_labels``, ``visualization_stroke_width``, ``auto_orient``, ``hardware``.
 
         Returns:
-            Detections or Classification, by the model's task; a plain Result for a task newer than this client.
+            A result of the model's task (``Detections``, ``Classification``, ...; a plain Result for a task newer than
+            this client), or a list of them in the order of the images.
 
         Raises:
-            VisionfleetError: see ``visionfleet.errors``.
+            VisionfleetError: see ``visionfleet.errors``; for a list, that of the first image that fails.
         """
-        source = load(image)
-        task = self._task(model)
-        try:
-            return wire.read_result(task, model, self._transport.send(wire.infer_call(task, model, source, params)))
-        except UnsupportedTask:
-            if self._tasks.pop(model, None) is None or (now := self._task(model)) == task:
-                raise
-        # The model was replaced by one of another task since we looked.
-        return wire.read_result(now, model, self._transport.send(wire.infer_call(now, model, source, params)))
+        if isinstance(image, (list, tuple)):
+            return list(self._driver.spread(inference.infer_each(self._core, image, model, **params)))
+        return self._driver.run(inference.infer(self._core, image, model, **params))
 
-    def submit(
-        self, images: ImageInput | Sequence[ImageInput], model: str, options: JobOptions | None = None, **params: Any
-    ) -> Job:
-        """Hand in one job with one image or several, and return at once. Raises VisionfleetError when refused."""
-        many = images if isinstance(images, (list, tuple)) else [images]
-        call = wire.submit_call(model, [load(image) for image in many], params, options or JobOptions())
-        return read_job(wire.body_of(self._transport.send(call)))
 
-    def job(self, job_id: str, wait: float = 0.0) -> Job:
-        """A job as it is now, or once it ends within ``wait`` seconds (a minute at most). Raises JobNotFound."""
-        query = {"wait": f"{wait:g}"} if wait > 0 else {}
-        call = wire.Call("GET", f"/v1/jobs/{wire.quoted(job_id)}", query=query, patience_s=wait)
-        return read_job(wire.body_of(self._transport.send(call)))
+class AsyncJobs(Jobs, Async):
+    """Jobs, awaited."""
 
-    def wait(self, job: Job | str, seconds: float = 600.0) -> Job:
-        """The job once it has ended. Once the server knew the job, an outage of it is waited out.
 
-        Raises:
-            DeadlineExceeded: it has not ended after so many seconds; it goes on, and may be waited for again.
-            JobNotFound: there is no such job.
-        """
-        job_id = job if isinstance(job, str) else job.id
-        deadline = time.monotonic() + seconds
-        state = None if isinstance(job, str) else job.state
-        while True:
-            left = max(0.0, deadline - time.monotonic())
-            try:
-                found = self.job(job_id, min(LONGEST_WAIT_S, left))
-            except Unavailable:
-                if state is None or left <= OUTAGE_PAUSE_S:
-                    raise
-                time.sleep(OUTAGE_PAUSE_S)
-                continue
-            if found.done:
-                return found
-            state = found.state
-            if time.monotonic() >= deadline:
-                raise DeadlineExceeded(f"Job {job_id} is still {state} after {seconds:g} s.", job=job_id)
+class AsyncBatches(Batches, Async):
+    """Batches, awaited."""
 
-    def models(self) -> list[ModelInfo]:
-        """Every model that can be asked for."""
-        models = read_models(self._get("/v1/models"))
-        self._tasks = {name: model.task for model in models for name in (*model.aliases, model.id)}
-        return models
 
-    def fleet(self) -> Fleet:
-        """Workers, models and queues as they are now."""
-        return read_fleet(self._get("/v1/fleet"))
+class AsyncModels(Models, Async):
+    """Models, awaited."""
 
-    def load_model(self, model: str) -> None:
-        """Have a worker load a model now, so that the first request does not wait for it."""
-        self._transport.send(wire.Call("POST", "/model/add", json={"model_id": model}))
 
-    def unload_model(self, model: str) -> None:
-        """Have all workers let go of a model."""
-        self._transport.send(wire.Call("POST", "/model/remove", json={"model_id": model}))
+class AsyncWebhooks(Webhooks, Async):
+    """Webhooks, awaited."""
 
-    def info(self) -> dict[str, Any]:
-        """Name and version of the server."""
-        return self._get("/info")
 
-    def check_ready(self) -> None:
-        """Return when a worker is ready to answer. Raises Unavailable, saying what is missing."""
-        self._get("/readiness")
+class AsyncDeadLetters(DeadLetters, Async):
+    """Dead letters, awaited."""
 
-    def _get(self, path: str) -> dict[str, Any]:
-        return wire.body_of(self._transport.send(wire.Call("GET", path)))
 
-    def _task(self, model: str) -> str:
-        """The model's task; empty when the server does not list it, which it will say itself."""
-        if model not in self._tasks:
-            self.models()
-        return self._tasks.get(model, "")
+class AsyncClient(Inference, Operations, Async):
+    """``Client`` for an event loop: the same methods, awaited, or iterated over with ``async for``."""
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        timeout: float = 60.0,
+        retry: RetryPolicy | None = None,
+        headers: Mapping[str, str] | None = None,
+        api_key: str | None = None,
+    ) -> None:
+        core, options = _made(url, timeout, retry, headers, api_key)
+        super().__init__(core, AsyncDriver(httpx.AsyncClient(**options)))
+        self.url = core.url
+        self.jobs = AsyncJobs(core, self._driver)
+        self.batches = AsyncBatches(core, self._driver)
+        self.models = AsyncModels(core, self._driver)
+        self.webhooks = AsyncWebhooks(core, self._driver)
+        self.dead_letters = AsyncDeadLetters(core, self._driver)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._driver.close()
+
+    @overload
+    async def infer(self, image: list[Any] | tuple[Any, ...], model: str, **params: Any) -> list[Result]: ...
+
+    @overload
+    async def infer(self, image: ImageInput, model: str, **params: Any) -> Result: ...
+
+    async def infer(self, image: Any, model: str, **params: Any) -> Result | list[Result]:
+        """As ``Client.infer``."""
+        if isinstance(image, (list, tuple)):
+            return [one async for one in self._driver.spread(inference.infer_each(self._core, image, model, **params))]
+        return await self._driver.run(inference.infer(self._core, image, model, **params))
+
+
+def _made(
+    url: str | None,
+    timeout: float,
+    retry: RetryPolicy | None,
+    headers: Mapping[str, str] | None,
+    api_key: str | None,
+) -> tuple[Core, dict[str, Any]]:
+    """The core, and the options of httpx. Raises InvalidRequest when the URL is none."""
+    here = settings.load()
+    core = Core(url or here.url, timeout, retry or RetryPolicy())
+    base, key = check_url(core.url), api_key or here.api_key
+    sent = {**({"Authorization": f"Bearer {key}"} if key else {}), **(headers or {})}
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=100)
+    return core, {"base_url": base, "headers": sent, "trust_env": trusts_proxies(base), "limits": limits}

@@ -31,6 +31,7 @@ VisionfleetError
 ├── InferenceFailed
 ├── JobPoisoned
 ├── BadAnswer                   what answered is no Visionfleet server (the client's own)
+├── BadSignature                a webhook is not the server's (the client's own)
 └── NotInstalled                a package that this call needs is missing (the client's own)
 """
 
@@ -256,6 +257,12 @@ class BadAnswer(VisionfleetError):
     """What answered does not speak as a Visionfleet server does."""
 
     default_code = "bad_answer"
+
+
+class BadSignature(VisionfleetError):
+    """A webhook was not signed with the secret, or too long ago."""
+
+    default_code = "bad_signature"
 
 
 class NotInstalled(VisionfleetError):

@@ -97,8 +97,13 @@ def read_models(body: Mapping[str, Any]) -> list[ModelInfo]:
 
 def read_list(kind: type[T], items: Iterable[Mapping[str, Any]] | None) -> list[T]:
     """Dictionaries as dataclasses. Raises BadAnswer when one lacks a field."""
+    return [read_one(kind, item) for item in items or ()]
+
+
+def read_one(kind: type[T], item: Mapping[str, Any]) -> T:
+    """A dictionary as a dataclass. Raises BadAnswer when it lacks a field."""
     names = {f.name for f in fields(kind)}  # type: ignore[arg-type]  # every kind here is a dataclass
     try:
-        return [kind(**{name: value for name, value in item.items() if name in names}) for item in items or ()]
+        return kind(**{name: value for name, value in item.items() if name in names})
     except (TypeError, AttributeError) as error:
         raise BadAnswer(f"The answer holds a broken {kind.__name__}.") from error

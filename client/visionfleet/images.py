@@ -50,6 +50,8 @@ def load(image: ImageInput) -> bytes | ImageUrl:
 
 def read(path: Path) -> bytes:
     """The file's bytes. Raises InvalidImage, saying why it cannot be read."""
+    if path.is_dir():
+        raise InvalidImage(f"{path} is a folder; map(...) runs a model on every image in it.")
     try:
         return path.read_bytes()
     except OSError as error:
@@ -83,10 +85,12 @@ def encode_pil(picture: Any) -> bytes:
     return buffer.getvalue()
 
 
-def reference(image: bytes | ImageUrl) -> dict[str, str]:
-    """The image as the server's JSON wants it."""
+def reference(image: bytes | ImageUrl, *, packed: bool = False) -> dict[str, str | bytes]:
+    """The image as the server's JSON wants it; as bytes when they can be sent as they are."""
     if isinstance(image, ImageUrl):
         return {"type": "url", "value": image.url}
+    if packed:
+        return {"type": "bytes", "value": image}
     return {"type": "base64", "value": base64.b64encode(image).decode("ascii")}
 
 

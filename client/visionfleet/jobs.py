@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from visionfleet.errors import BadAnswer, VisionfleetError, from_dict
@@ -24,6 +25,9 @@ class JobOptions:
         metadata: the caller's own; given back unchanged.
         input_ttl: seconds to keep the images after the job's end, so that it can be retried.
         idempotency_key: the same key with the same job is one job, however often it is sent; made anew when empty.
+        start_timeout: seconds by which a worker must have begun, else the job expires without having run.
+        result_ttl: seconds that the result is kept after the end.
+        webhook: ``url``, and if wanted ``events``, ``secret_id`` and ``mode``; see docs/webhooks.md.
     """
 
     hardware: str = "any"
@@ -33,6 +37,9 @@ class JobOptions:
     metadata: Mapping[str, str] = field(default_factory=dict)
     input_ttl: float | None = None
     idempotency_key: str = ""
+    start_timeout: float | None = None
+    result_ttl: float | None = None
+    webhook: Mapping[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as the server reads them."""
@@ -41,7 +48,19 @@ class JobOptions:
             given["timeout"] = self.timeout
         if self.input_ttl is not None:
             given["input_ttl"] = self.input_ttl
+        for name in ("start_timeout", "result_ttl"):
+            if getattr(self, name) is not None:
+                given[name] = getattr(self, name)
+        if self.webhook is not None:
+            given["webhook"] = dict(self.webhook)
         return {**given, "allow_pending": self.allow_pending, "metadata": dict(self.metadata)}
+
+    def for_image(self, name: str) -> JobOptions:
+        """The same for one image of many: each has a key of its own, which another run makes again."""
+        if not self.idempotency_key:
+            return self
+        digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+        return replace(self, idempotency_key=f"{self.idempotency_key}-{digest}")
 
 
 @dataclass(frozen=True)
@@ -82,6 +101,15 @@ class Job:
             if isinstance(output, VisionfleetError):
                 raise output
         return [output for output in self.outputs if isinstance(output, Result)]
+
+
+@dataclass(frozen=True)
+class JobEvent:
+    """Something that happened to a job: ``queued``, ``started``, ``progress`` or ``finished``."""
+
+    id: str
+    name: str
+    data: Mapping[str, Any]
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,14 @@ class ClientSettings:
         port: the port that a server started here listens on.
         data_dir: the server's data folder, from VISIONFLEET_DATA_DIR; added models live in its ``models``.
         redis_url: a Redis of the user's own, from VISIONFLEET_REDIS_URL or REDIS_URL; None means the embedded one.
+        api_key: for a server that asks for one, from VISIONFLEET_API_KEY.
     """
 
     url: str
     port: int
     data_dir: Path
     redis_url: str | None
+    api_key: str | None = None
 
 
 def load() -> ClientSettings:
@@ -35,6 +37,7 @@ def load() -> ClientSettings:
         port=port,
         data_dir=Path(env.get("VISIONFLEET_DATA_DIR") or "data"),
         redis_url=env.get("VISIONFLEET_REDIS_URL") or env.get("REDIS_URL") or None,
+        api_key=env.get("VISIONFLEET_API_KEY") or None,
     )
 
 

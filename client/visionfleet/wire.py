@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
+import msgpack
 
 from visionfleet.errors import BadAnswer, VisionfleetError, from_dict
 from visionfleet.images import ImageUrl, reference
@@ -26,6 +27,7 @@ ROUTES = {
     "keypoint-detection": "/infer/keypoints_detection",
     "semantic-segmentation": "/infer/semantic_segmentation",
 }
+MSGPACK = "application/msgpack"
 TIMINGS = "X-Visionfleet-Timings"
 
 # What gateways and proxies in between mean, when the body is not the server's.
@@ -45,17 +47,23 @@ class Call:
     method: str
     path: str
     json: Any = None
+    content: bytes | None = None
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     form: Mapping[str, str] | None = None
-    files: Sequence[tuple[str, tuple[str, bytes, str]]] = ()
+    files: Sequence[tuple[str, tuple[str, Any, str]]] = ()
     repeatable: bool = True
     patience_s: float = 0.0
 
 
-def infer_call(task: str, model: str, image: bytes | ImageUrl, params: Mapping[str, Any]) -> Call:
-    """A synchronous inference. Parameters have the engine's names; two of them are called otherwise on this route."""
-    body: dict[str, Any] = {"model_id": model, "image": reference(image)}
+def infer_call(
+    task: str, model: str, image: bytes | ImageUrl, params: Mapping[str, Any], *, packed: bool = False
+) -> Call:
+    """A synchronous inference. Parameters have the engine's names; two of them are called otherwise on this route.
+
+    ``packed``: in msgpack, which carries images as they are; in JSON base64 makes a third more bytes of them.
+    """
+    body: dict[str, Any] = {"model_id": model, "image": reference(image, packed=packed)}
     for name, value in params.items():
         if name == "visualize":
             body["visualize_predictions"] = value
@@ -64,7 +72,11 @@ def infer_call(task: str, model: str, image: bytes | ImageUrl, params: Mapping[s
             body["disable_preproc_auto_orient"] = not value
         elif value is not None:
             body[name] = value
-    return Call("POST", ROUTES.get(task, ROUTES["object-detection"]), json=body)
+    path = ROUTES.get(task, ROUTES["object-detection"])
+    if packed:
+        headers = {"Content-Type": MSGPACK, "Accept": f"{MSGPACK}, application/json;q=0.9"}
+        return Call("POST", path, content=msgpack.packb(body), headers=headers)
+    return Call("POST", path, json=body)
 
 
 def submit_call(model: str, images: Sequence[bytes | ImageUrl], params: Mapping[str, Any], options: JobOptions) -> Call:
@@ -104,10 +116,11 @@ def read_timings(header: str) -> dict[str, float]:
 
 
 def body_of(response: httpx.Response) -> dict[str, Any]:
-    """The answer's JSON object. Raises BadAnswer."""
+    """The answer's JSON or msgpack object. Raises BadAnswer."""
     try:
-        body = response.json()
-    except ValueError:
+        packed = response.headers.get("Content-Type", "").startswith(MSGPACK)
+        body = msgpack.unpackb(response.content) if packed else response.json()
+    except (ValueError, msgpack.UnpackException):
         body = None
     if not isinstance(body, dict):
         raise BadAnswer(

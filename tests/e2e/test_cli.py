@@ -164,7 +164,7 @@ def until_listed(system: Launched, model: str, *, there: bool) -> bool:
     deadline = monotonic() + SEEN_S
     with Client(system.base_url) as client:
         while monotonic() < deadline:
-            if any(found.id == model for found in client.models()) == there:
+            if any(found.id == model for found in client.models.list()) == there:
                 return True
             sleep(0.2)
     return False

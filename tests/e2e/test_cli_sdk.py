@@ -75,7 +75,7 @@ def test_many_threads_share_a_client(client: Client) -> None:
 
 def test_job_with_several_images(client: Client) -> None:
     options = JobOptions(priority="bulk", metadata={"who": "me"})
-    job = client.wait(client.submit([SCENE, b"no image"], "shapes-detector", options, confidence=0.7), 60)
+    job = client.jobs.wait(client.jobs.submit([SCENE, b"no image"], "shapes-detector", options, confidence=0.7), 60)
     assert (job.state, job.raw["metadata"], job.raw["lane"]) == ("succeeded", {"who": "me"}, "bulk")
     first, second = job.outputs
     assert names(first) == names(client.infer(SCENE, "shapes-detector", confidence=0.7))
@@ -83,7 +83,7 @@ def test_job_with_several_images(client: Client) -> None:
 
 
 def test_load_and_unload(client: Client) -> None:
-    client.load_model("shapes-classifier")
-    assert next(model.loaded_on for model in client.models() if model.id == "shapes-classifier")
-    client.unload_model("shapes-classifier")
+    client.models.load("shapes-classifier")
+    assert next(model.loaded_on for model in client.models.list() if model.id == "shapes-classifier")
+    client.models.unload("shapes-classifier")
     assert isinstance(client.infer(IMAGES / "star.jpg", "shapes-classifier"), Classification)

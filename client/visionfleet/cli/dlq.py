@@ -24,7 +24,7 @@ def list_letters(
 ) -> None:
     """List dead letters, newest first."""
     with Client(url) as client:
-        found = list(client.operations.dead_letters(limit))
+        found = list(client.dead_letters.list(limit))
     if json:
         write_json([asdict(letter) for letter in found])
         return
@@ -41,14 +41,14 @@ def list_letters(
 def show(letter: Letter, url: options.Url = None) -> None:
     """Show what the job was, without its images, as JSON."""
     with Client(url) as client:
-        write_json(client.operations.dead_letter(letter))
+        write_json(client.dead_letters.get(letter))
 
 
 @app.command("retry")
 def retry(letter: Letter, url: options.Url = None) -> None:
     """Run a dead letter again, as a new job whose id is printed."""
     with Client(url) as client:
-        say(client.operations.retry_dead_letter(letter).id)
+        say(client.dead_letters.retry(letter).id)
 
 
 @app.command("purge")
@@ -61,10 +61,10 @@ def purge(
     """Throw dead letters away, with the images in them."""
     with Client(url) as client:
         for letter in letters or ():
-            client.operations.drop_dead_letter(letter)
+            client.dead_letters.drop(letter)
         if letters:
             say(f"{len(letters)} purged")
             return
         if not yes:
             typer.confirm("Throw all dead letters away?", abort=True)
-        say(f"{client.operations.purge_dead_letters()} purged")
+        say(f"{client.dead_letters.purge()} purged")

@@ -48,7 +48,7 @@ def submit(  # noqa: PLR0913 - one parameter per option
     """Hand in a job and print its id; with --wait also its result."""
     wanted = JobOptions(hardware=hardware, priority="bulk" if bulk else "normal", input_ttl=keep)
     with Client(url) as client:
-        job = client.submit(images, model, wanted, confidence=confidence)
+        job = client.jobs.submit(images, model, wanted, confidence=confidence)
         show(look(client, job.id, wait) if wait else job, json=json)
 
 
@@ -66,7 +66,7 @@ def list_jobs(  # noqa: PLR0913 - one parameter per option
     """List jobs, newest first."""
     filters = {"state": state, "model": model, "lane": lane, "since": since}
     with Client(url) as client:
-        found = list(client.operations.jobs(limit, **{name: value for name, value in filters.items() if value}))
+        found = list(client.jobs.list(limit, **{name: value for name, value in filters.items() if value}))
     if json:
         write_json([job.raw for job in found])
         return
@@ -87,7 +87,7 @@ def wait_for(
 ) -> None:
     """Wait for the end of a job and show it; exit code 1 when it failed, 5 when it goes on."""
     with Client(url) as client:
-        show(client.wait(job_id, seconds), json=json)
+        show(client.jobs.wait(job_id, seconds), json=json)
 
 
 @app.command("cancel")
@@ -98,7 +98,7 @@ def cancel(
 ) -> None:
     """Cancel jobs: one that waits never runs, the result of one that runs does not count."""
     with Client(url) as client:
-        canceled = [client.operations.cancel(job_id) for job_id in job_ids]
+        canceled = [client.jobs.cancel(job_id) for job_id in job_ids]
     if json:
         write_json([job.raw for job in canceled])
     else:
@@ -115,7 +115,7 @@ def retry(
 ) -> None:
     """Run a job that has ended again, as a new job; its images must have been kept (input_ttl)."""
     with Client(url) as client:
-        job = client.operations.retry(job_id)
+        job = client.jobs.retry(job_id)
         show(look(client, job.id, wait) if wait else job, json=json)
 
 
@@ -123,11 +123,11 @@ def look(client: Client, job_id: str, wait: float) -> Job:
     """The job as it is when it ended or the wait is over."""
     if wait > 0:
         try:
-            return client.wait(job_id, wait)
+            return client.jobs.wait(job_id, wait)
         except DeadlineExceeded as error:
             if error.status is not None:  # the server's own, not the end of our patience
                 raise
-    return client.job(job_id)
+    return client.jobs.get(job_id)
 
 
 def show(job: Job, *, json: bool) -> None:

@@ -22,10 +22,10 @@ def queues(watch: Watch = 0.0, url: options.Url = None, json: options.Json = Fal
     """Show queues: depth, oldest job, rate and backlog in seconds."""
     with Client(url, timeout=10) as client:
         if json:
-            found, dead = client.operations.queues()
+            found, dead = client.queues()
             write_json({"queues": [vars(queue) for queue in found], "dead_letters": dead})
             return
-        keep_showing(lambda: queue_table(*client.operations.queues()), watch)
+        keep_showing(lambda: queue_table(*client.queues()), watch)
 
 
 def workers(watch: Watch = 0.0, url: options.Url = None, json: options.Json = False) -> None:

@@ -34,7 +34,7 @@ def list_models(
         names = ("id", "task", "family", "path")
     else:
         with Client(url, timeout=10) as client:
-            found = [vars(model) for model in client.models()]
+            found = [vars(model) for model in client.models.list()]
         names = ("id", "task", "family", "available_on")
     if json:
         write_json(found)
@@ -118,7 +118,7 @@ def tell(url: str | None, model_id: str) -> bool:
     """Have the server unload the model; False when it cannot be told."""
     try:
         with Client(url, timeout=5) as client:
-            client.unload_model(model_id)
+            client.models.unload(model_id)
     except VisionfleetError:
         return False
     return True

@@ -8,13 +8,32 @@ from typing import Any
 from visionfleet.results.base import ImageSize, Result, common
 from visionfleet.results.classification import Classification, ClassScore, classification
 from visionfleet.results.detection import Box, Detections, detections
+from visionfleet.results.keypoints import Keypoint, Pose, Poses, poses
+from visionfleet.results.segmentation import ClassMap, Instance, Instances, class_map, instances
 
-__all__ = ["Box", "ClassScore", "Classification", "Detections", "ImageSize", "Result", "parse"]
+__all__ = [
+    "Box",
+    "ClassMap",
+    "ClassScore",
+    "Classification",
+    "Detections",
+    "ImageSize",
+    "Instance",
+    "Instances",
+    "Keypoint",
+    "Pose",
+    "Poses",
+    "Result",
+    "parse",
+]
 
 READERS: dict[str, Callable[[str, Mapping[str, Any], Mapping[str, float]], Result]] = {
     "object-detection": detections,
     "classification": classification,
     "multi-label-classification": classification,
+    "instance-segmentation": instances,
+    "keypoint-detection": poses,
+    "semantic-segmentation": class_map,
 }
 
 

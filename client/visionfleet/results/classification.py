@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from typing_extensions import override
+
 from visionfleet.errors import BadAnswer
-from visionfleet.results.base import Result, common
+from visionfleet.results.base import Result, common, supervision
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,20 @@ class Classification(Result):
     top: str | None
     confidence: float | None
     predicted: tuple[str, ...]
+
+    @override
+    def rows(self) -> list[dict[str, Any]]:
+        """One per class: class, class_id, confidence."""
+        return [{"class": s.class_name, "class_id": s.class_id, "confidence": s.confidence} for s in self.scores]
+
+    @override
+    def to_supervision(self) -> Any:
+        """``sv.Classifications``."""
+        import numpy as np  # noqa: PLC0415 - comes with supervision
+
+        package = supervision()
+        ids = np.array([score.class_id for score in self.scores], dtype=int)
+        return package.Classifications(ids, np.array([score.confidence for score in self.scores]))
 
 
 def classification(model: str, body: Mapping[str, Any], timings: Mapping[str, float]) -> Classification:

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from typing_extensions import override
+
 from visionfleet.errors import BadAnswer
-from visionfleet.results.base import Result, common
+from visionfleet.results.base import Result, common, supervision
 
 
 @dataclass(frozen=True)
@@ -44,24 +46,39 @@ class Detections(Result):
     def __iter__(self) -> Iterator[Box]:
         return iter(self.boxes)
 
+    @override
+    def rows(self) -> list[dict[str, Any]]:
+        """One per box: class, class_id, confidence, x, y, width, height, left, top, right, bottom."""
+        return [row_of(box) for box in self.boxes]
+
+    @override
+    def to_supervision(self) -> Any:
+        """``sv.Detections``, with masks where there are some."""
+        return supervision().Detections.from_inference(dict(self.raw))
+
+
+def row_of(box: Box) -> dict[str, Any]:
+    """A box as a flat dictionary."""
+    left, top, right, bottom = box.xyxy
+    place = {"x": box.x, "y": box.y, "width": box.width, "height": box.height}
+    edges = {"left": left, "top": top, "right": right, "bottom": bottom}
+    return {"class": box.class_name, "class_id": box.class_id, "confidence": box.confidence, **place, **edges}
+
 
 def detections(model: str, body: Mapping[str, Any], timings: Mapping[str, float]) -> Detections:
     """Read an object-detection answer. Raises BadAnswer."""
     try:
-        boxes = tuple(_box(item) for item in body["predictions"])
+        boxes = tuple(Box(**box_fields(item)) for item in body["predictions"])
     except (KeyError, TypeError, ValueError) as error:
         raise BadAnswer("The answer holds no detections.") from error
     return Detections(**common(Detections.TASK, model, body, timings), boxes=boxes)
 
 
-def _box(item: Mapping[str, Any]) -> Box:
-    return Box(
-        x=float(item["x"]),
-        y=float(item["y"]),
-        width=float(item["width"]),
-        height=float(item["height"]),
-        confidence=float(item["confidence"]),
-        class_name=str(item["class"]),
-        class_id=int(item["class_id"]),
-        detection_id=str(item.get("detection_id", "")),
-    )
+def box_fields(item: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of ``Box`` in one prediction. Raises KeyError, TypeError, ValueError."""
+    return {
+        **{name: float(item[name]) for name in ("x", "y", "width", "height", "confidence")},
+        "class_name": str(item["class"]),
+        "class_id": int(item["class_id"]),
+        "detection_id": str(item.get("detection_id", "")),
+    }

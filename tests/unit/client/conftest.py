@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from visionfleet import Client, RetryPolicy
+from visionfleet import AsyncClient, Client, RetryPolicy
 
 from tests.unit.client.answers import CLASSES, DETECTIONS, FLEET, MODELS
 from tests.unit.client.fake_server import Answer, FakeServer
@@ -25,4 +25,11 @@ def server() -> Iterator[FakeServer]:
 @pytest.fixture
 def client(server: FakeServer) -> Iterator[Client]:
     with Client(server.url, timeout=5, retry=RetryPolicy(retries=3, base_s=0.01)) as made:
+        yield made
+
+
+@pytest.fixture
+async def waiting(server: FakeServer) -> AsyncIterator[AsyncClient]:
+    """The asynchronous client."""
+    async with AsyncClient(server.url, timeout=5, retry=RetryPolicy(retries=3, base_s=0.01)) as made:
         yield made

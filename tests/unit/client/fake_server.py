@@ -26,12 +26,13 @@ class Asked:
 
 @dataclass
 class Answer:
-    """``drop`` closes the connection instead of answering."""
+    """``drop`` closes the connection instead of answering, ``cut`` after a body that promised more."""
 
     body: Any = None
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     drop: bool = False
+    cut: bool = False
 
 
 Route = Callable[[Asked], Answer]
@@ -98,7 +99,9 @@ class FakeServer:
             return
         data = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
         handler.send_response(answer.status)
-        for name, value in {"Content-Length": str(len(data)), **answer.headers}.items():
+        length = len(data) + (1000 if answer.cut else 0)
+        for name, value in {"Content-Length": str(length), **answer.headers}.items():
             handler.send_header(name, value)
         handler.end_headers()
         handler.wfile.write(data)
+        handler.close_connection = handler.close_connection or answer.cut

@@ -203,13 +203,13 @@ def test_fleet_and_models(client: Client) -> None:
     fleet = client.fleet()
     assert [worker.id for worker in fleet.workers] == ["w1"]
     assert fleet.queues[0].waiting == 3
-    assert [m.id for m in client.models()] == ["shapes", "pets"]
+    assert [m.id for m in client.models.list()] == ["shapes", "pets"]
 
 
 def test_url_from_the_environment(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VISIONFLEET_URL", server.url)
     with Client() as client:
-        assert client.models()
+        assert client.models.list()
 
 
 def test_port_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,5 +223,5 @@ def test_port_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_headers_are_sent(server: FakeServer) -> None:
     with Client(server.url, headers={"Authorization": "Bearer t"}) as client:
-        client.models()
+        client.models.list()
     assert server.asked[0].headers["Authorization"] == "Bearer t"

@@ -69,7 +69,7 @@ def test_jobs_cancel(server: FakeServer) -> None:
     assert refused.exit_code == 1
     assert "has succeeded" in refused.stderr
     with Client(server.url) as client, pytest.raises(JobFinished):
-        client.operations.cancel("j1")
+        client.jobs.cancel("j1")
 
 
 def test_jobs_retry(server: FakeServer) -> None:
@@ -92,7 +92,7 @@ def test_jobs_submit_keeps_images_when_asked(server: FakeServer, tmp_path: Path)
 def test_erase(server: FakeServer) -> None:
     server.answer("/v1/jobs/j1", Answer(b"", 204))
     with Client(server.url) as client:
-        client.operations.erase("j1")
+        client.jobs.erase("j1")
     assert [asked.method for asked in server.asked] == ["DELETE"]
 
 
@@ -125,7 +125,7 @@ def test_dlq_purge_of_one(server: FakeServer) -> None:
     assert "1 purged" in visionfleet(server, "dlq", "purge", "17-0").stdout
     assert visionfleet(server, "dlq", "purge", "17-0").exit_code == 4
     with Client(server.url) as client, pytest.raises(LetterNotFound):
-        client.operations.drop_dead_letter("17-0")
+        client.dead_letters.drop("17-0")
 
 
 def test_queues(server: FakeServer) -> None:

@@ -52,7 +52,7 @@ def test_retry_after_beyond_the_timeout_is_not_waited_for(client: Client, server
 
 def test_submit_is_repeated_when_refused(client: Client, server: FakeServer) -> None:
     server.answer("/v1/jobs", BUSY, Answer(job("queued"), 202))
-    assert client.submit(b"picture", "shapes").id == "j1"
+    assert client.jobs.submit(b"picture", "shapes").id == "j1"
     assert len(server.to("/v1/jobs")) == 2
 
 
@@ -61,12 +61,12 @@ def test_submit_is_repeated_under_one_key_when_it_may_have_been_accepted(
     client: Client, server: FakeServer, failure: Answer
 ) -> None:
     server.answer("/v1/jobs", failure, Answer(job("queued"), 202))
-    client.submit(b"picture", "shapes")
+    client.jobs.submit(b"picture", "shapes")
     keys = [asked.headers["Idempotency-Key"] for asked in server.to("/v1/jobs")]
     assert len(keys) == 2
     assert len(set(keys)) == 1
-    client.submit(b"picture", "shapes")
-    client.submit(b"picture", "shapes", JobOptions(idempotency_key="mine"))
+    client.jobs.submit(b"picture", "shapes")
+    client.jobs.submit(b"picture", "shapes", JobOptions(idempotency_key="mine"))
     later = [asked.headers["Idempotency-Key"] for asked in server.to("/v1/jobs")][2:]
     assert later[0] not in keys
     assert later[1] == "mine"
@@ -80,7 +80,7 @@ def test_timeout_is_for_the_whole_call(server: FakeServer) -> None:
     server.routes["/v1/models"] = slow
     began = time.monotonic()
     with Client(server.url, timeout=0.3) as client, pytest.raises(DeadlineExceeded, match=r"0\.3 s"):
-        client.models()
+        client.models.list()
     assert time.monotonic() - began < 0.9
     assert len(server.asked) == 1
 
@@ -88,7 +88,7 @@ def test_timeout_is_for_the_whole_call(server: FakeServer) -> None:
 def test_nobody_listens() -> None:
     retry = RetryPolicy(retries=1, base_s=0.01)
     with Client(f"http://127.0.0.1:{free_port()}", retry=retry) as client, pytest.raises(ServerUnreachable) as caught:
-        client.models()
+        client.models.list()
     assert caught.value.status is None
     assert "visionfleet up" in str(caught.value)
 
