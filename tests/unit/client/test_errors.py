@@ -6,6 +6,7 @@ import pytest
 from visionfleet import errors as ours
 
 from shared import errors as theirs
+from tests.unit.client import mirror_errors
 
 
 @pytest.mark.parametrize("code", sorted(theirs.BY_CODE))
@@ -27,3 +28,7 @@ def test_unknown_codes_stay_readable() -> None:
     error = ours.from_dict({"code": "brand_new", "message": "Hm.", "retryable": True})
     assert type(error) is ours.VisionfleetError
     assert (error.code, error.retryable) == ("brand_new", True)
+
+
+def test_the_mirror_is_up_to_date() -> None:
+    assert mirror_errors.FILE.read_text() == mirror_errors.page(), "run: python -m tests.unit.client.mirror_errors"
