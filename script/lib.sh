@@ -114,14 +114,14 @@ need_redis() {
 
 setup_server() {
   if [ "$(cat "$VENV/installed-test" 2>/dev/null)" != "$(fingerprint)" ]; then
-    install_packages server 1200 "api,worker,streams,cpu,local"
+    install_packages server 1200 "api,worker,streams,webrtc,cpu,local"
   fi
   need_redis
   trap - EXIT
 }
 
 setup_test() {
-  install_packages test 1600 "api,worker,streams,cpu,local,dev"
+  install_packages test 1600 "api,worker,streams,webrtc,cpu,local,dev"
   need_redis
   trap - EXIT
 }

@@ -28,6 +28,7 @@ status of each is assigned once, in ``api_service/errors.py``. Messages tell the
     │   ├── QueueUnavailable        Redis does not answer
     │   ├── NoStreamService         no stream service is alive
     │   ├── StreamsFull             every stream service holds as many sources as it may
+    │   ├── SinkUnavailable         where results should go does not take them
     │   └── BlobsUnavailable        the store of large images and results does not answer
     ├── DeadlineExceeded            nobody finished it in time
     │   └── JobExpired              there is no result, because the job expired
@@ -214,6 +215,12 @@ class StreamsFull(Unavailable):
     """Every live stream service holds as many sources as it may."""
 
     code = "streams_full"
+
+
+class SinkUnavailable(Unavailable):
+    """Where a stream's results should go does not take them: no connection, no room, no answer."""
+
+    code = "sink_unavailable"
 
 
 class BlobsUnavailable(Unavailable):

@@ -34,6 +34,12 @@ class StreamSettings(RedisSettings, QueueSettings, LogSettings, StreamLimits):
     stream_output_dir: Path = Field(
         Path("data/streams"), description="Folder in which sinks write files, one folder for each stream."
     )
+    stream_sink_max_mb: int = Field(
+        10_000, ge=1, description="Megabytes that one file-writing sink of a stream may keep, whatever it asks for."
+    )
+    stream_min_free_mb: int = Field(
+        1_024, ge=0, description="Free megabytes of the disk below which sinks write no more files."
+    )
     stream_folders: tuple[Path, ...] = Field(
         (), description="Folders of the server whose videos and images may be streamed, as a JSON list."
     )

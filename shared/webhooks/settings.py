@@ -37,6 +37,9 @@ class WebhookSettings(BaseSettings):
     webhook_retention_s: float = Field(
         259_200.0, gt=0, description="How long a delivery that has ended stays in the ledger and can be replayed."
     )
+    webhook_stream_waiting: int = Field(
+        10_000, ge=1, description="Webhooks that may be waiting before the streams' results are left out of them."
+    )
     webhook_concurrency: int = Field(256, ge=1, description="Webhooks that one worker process sends at the same time.")
     webhook_per_receiver: int = Field(
         32, ge=1, description="Webhooks that one worker process sends to one URL at the same time."
