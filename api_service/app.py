@@ -16,17 +16,21 @@ from api_service.context import (
     DOCS,
     EGRESS,
     FOLLOWERS,
+    KEYS,
     LEDGER,
     METRICS,
     PAGES,
+    ROUTES_OF,
     SECRETS,
     SETTINGS,
 )
 from api_service.metrics import Metrics
 from api_service.middlewares import MIDDLEWARES
+from api_service.middlewares.browser import share
 from api_service.middlewares.observe import add_headers
 from api_service.route import add_routes, discover
 from api_service.settings import ApiSettings
+from shared.access.store import KeyStore
 from shared.batches.settings import BatchSettings
 from shared.batches.store import BatchStore
 from shared.egress import Egress
@@ -50,10 +54,11 @@ def create_app(settings: ApiSettings, backend: Backend | None = None) -> web.App
     app.cleanup_ctx.append(fetching)
     app.cleanup_ctx.append(keeping)
     app.on_response_prepare.append(add_headers)
+    app.on_response_prepare.append(share)
     routes = discover(settings)
     app[DOCS] = docs.read(routes) if settings.docs else {}
     app[PAGES] = read_folder(settings.web_dir) if settings.playground else {}
-    add_routes(app, routes)
+    app[ROUTES_OF] = add_routes(app, routes)
     return app
 
 
@@ -79,9 +84,10 @@ async def fetching(app: web.Application) -> AsyncIterator[None]:
 
 
 async def keeping(app: web.Application) -> AsyncIterator[None]:
-    """Hold what the webhook and batch routes read and write; it connects when first used."""
+    """Hold what the webhook, batch and key routes read and write; it connects when first used."""
     client, webhooks = connect_async(app[SETTINGS]), WebhookSettings()
     app[LEDGER], app[SECRETS] = Ledger(client, webhooks), SecretStore(client, webhooks)
+    app[KEYS] = KeyStore(client)
     app[BATCH_SETTINGS] = BatchSettings()
     app[BATCHES] = BatchStore(client, app[BATCH_SETTINGS], app[SETTINGS])
     yield

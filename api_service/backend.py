@@ -12,12 +12,16 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from api_service.settings import ApiSettings
+from shared.access.gate import KeyGate, Verdict
+from shared.access.key import ApiKey
+from shared.access.store import KeyStore
 from shared.fleet.state import Fleet
 from shared.fleet.view import FleetView
 from shared.jobs import Job, JobEvent, JobRecord, JobResult, Terms
 from shared.queue.deadletters import DeadLetter, DeadLetters
 from shared.queue.dispatcher import Dispatcher
 from shared.queue.ledger import Filter, Ledger
+from shared.redis import connect_async
 
 
 class JobQueue(Protocol):
@@ -99,6 +103,31 @@ class DeadLetterBox(Protocol):
         ...
 
 
+class Keys(Protocol):
+    """API keys as this replica knows them; ``shared.access.gate.KeyGate`` is the real one."""
+
+    @property
+    def exist(self) -> bool:
+        """Whether there is any key. Raises QueueUnavailable when nobody knows."""
+        ...
+
+    def find(self, token: str) -> ApiKey | None:
+        """The key of that text, when it works now."""
+        ...
+
+    async def admit(self, key: ApiKey, request_id: str) -> Verdict | None:
+        """Whether one more request may begin; None for a key without limits."""
+        ...
+
+    async def release(self, key: ApiKey, request_id: str) -> None:
+        """The request is over."""
+        ...
+
+    def count(self, key_id: str, *, refused: bool) -> None:
+        """Note one request."""
+        ...
+
+
 class FleetSource(Protocol):
     """Knows workers, models and queues, and which models are active."""
 
@@ -127,6 +156,7 @@ class Backend:
     fleet: FleetSource
     ledger: JobLedger
     dead: DeadLetterBox
+    keys: Keys
 
 
 @asynccontextmanager
@@ -135,10 +165,15 @@ async def connect(settings: ApiSettings) -> AsyncIterator[Backend]:
     dispatcher = Dispatcher(settings, settings)
     fleet = FleetView(settings, settings)
     ledger, dead = Ledger(settings, settings), DeadLetters(settings, settings)
+    client = connect_async(settings)
+    gate = KeyGate(KeyStore(client), dispatcher.run)
     await dispatcher.start()
+    await gate.start()
     try:
-        yield Backend(dispatcher, fleet, ledger, dead)
+        yield Backend(dispatcher, fleet, ledger, dead, gate)
     finally:
+        await gate.close()
+        await client.aclose()
         await dead.close()
         await ledger.close()
         await dispatcher.close()

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
+from aiohttp import web
+
+from api_service.context import BACKEND, call_of
+from shared.access.key import ApiKey
 from shared.errors import InvalidModelId, ModelNotFound, NoWorkerForHardware, UnsupportedTask
-from shared.fleet.state import Fleet, ModelInfo
+from shared.fleet.state import Fleet, ModelInfo, WorkerInfo
 
 MODEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}(/[A-Za-z0-9][A-Za-z0-9._-]{0,127})?")
 
@@ -29,6 +34,26 @@ def check_id(model_id: str) -> str:
     return model_id
 
 
+async def fleet_of(request: web.Request, *, fresh: bool = False) -> Fleet:
+    """The fleet as the caller may see it: with the models of its key only. Raises QueueUnavailable."""
+    fleet = await request.app[BACKEND].fleet.snapshot(fresh=fresh)
+    key = call_of(request).caller.key
+    if key is None or not key.models:
+        return fleet
+    models = {name: model for name, model in fleet.models.items() if key.sees(name)}
+    queues = [queue for queue in fleet.queues if key.sees(queue.model)]
+    workers = [_seen_by(key, worker) for worker in fleet.workers]
+    active = {name for name in fleet.active if name in models}
+    return replace(fleet, workers=workers, models=models, queues=queues, active=active)
+
+
+def check_seen(request: web.Request, model_id: str) -> str:
+    """The id itself, when the caller may use that model. Raises InvalidModelId, ModelNotFound."""
+    if not call_of(request).caller.sees(check_id(model_id)):
+        raise _unknown(model_id)
+    return model_id
+
+
 def find(fleet: Fleet, model_id: str) -> ModelInfo:
     """The model of that id or alias.
 
@@ -43,7 +68,7 @@ def find(fleet: Fleet, model_id: str) -> ModelInfo:
         return model
     if not fleet.workers:
         raise NoWorkerForHardware("No worker is running, so no model can be served; start one and try again.")
-    raise ModelNotFound(f"There is no model {model_id!r}; GET /v1/models lists those there are.", model=model_id)
+    raise _unknown(model_id)
 
 
 def check_task(model: ModelInfo, tasks: frozenset[str]) -> None:
@@ -72,3 +97,16 @@ def place(model: ModelInfo, hardware: str, *, allow_pending: bool = False) -> st
             hardware=hardware,
         )
     return allowed[0] if hardware == "any" and len(model.hardware) == 1 else hardware
+
+
+def _unknown(model_id: str) -> ModelNotFound:
+    return ModelNotFound(f"There is no model {model_id!r}; GET /v1/models lists those there are.", model=model_id)
+
+
+def _seen_by(key: ApiKey, worker: WorkerInfo) -> WorkerInfo:
+    return replace(
+        worker,
+        held=[model for model in worker.held if key.sees(str(model.get("id", "")))],
+        rates={name: rate for name, rate in worker.rates.items() if key.sees(name)},
+        counters={name: counts for name, counts in worker.counters.items() if key.sees(name)},
+    )

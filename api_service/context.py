@@ -11,8 +11,11 @@ from aiohttp import web
 
 from api_service.assets import Asset
 from api_service.backend import Backend
+from api_service.caller import OPEN, Caller
 from api_service.metrics import Metrics
+from api_service.route import Route
 from api_service.settings import ApiSettings
+from shared.access.store import KeyStore
 from shared.batches.settings import BatchSettings
 from shared.batches.store import BatchStore
 from shared.egress import Egress
@@ -26,6 +29,9 @@ METRICS = web.AppKey("METRICS", Metrics)
 FOLLOWERS: web.AppKey[set[asyncio.Task[Any]]] = web.AppKey("FOLLOWERS")
 """Tasks that write events to a client until the job ends; they are ended when the server stops."""
 LEDGER = web.AppKey("LEDGER", Ledger)
+KEYS = web.AppKey("KEYS", KeyStore)
+ROUTES_OF: web.AppKey[dict[web.AbstractRoute, Route]] = web.AppKey("ROUTES_OF")
+"""What each route of the router was declared as."""
 SECRETS = web.AppKey("SECRETS", SecretStore)
 BATCHES = web.AppKey("BATCHES", BatchStore)
 BATCH_SETTINGS = web.AppKey("BATCH_SETTINGS", BatchSettings)
@@ -45,6 +51,8 @@ class Call:
     cold_start: bool = False
     timings: dict[str, float] = field(default_factory=dict)
     error_code: str | None = None
+    caller: Caller = OPEN
+    headers: dict[str, str] = field(default_factory=dict)
 
     def elapsed(self) -> float:
         """Seconds since the request arrived."""

@@ -20,7 +20,12 @@ STATUS: dict[type[errors.VisionfleetError], int] = {
     errors.InvalidRequest: 400,
     errors.TooLarge: 413,
     errors.NotFound: 404,
+    errors.Unauthorized: 401,
+    errors.Forbidden: 403,
     errors.Unavailable: 503,
+    errors.QuotaExceeded: 429,
+    errors.RateLimited: 429,
+    errors.TooManyAtOnce: 429,
     errors.DeadlineExceeded: 504,
     errors.JobExpired: 410,
     errors.JobCanceled: 409,
@@ -95,7 +100,11 @@ def as_response(error: errors.VisionfleetError, request_id: str, *, problem: boo
     """Write an error: RFC 9457 when ``problem``, else the shape that Roboflow clients read."""
     status = status_of(error)
     body = as_problem(error, status, request_id) if problem else as_message(error)
-    headers = {"Retry-After": RETRY_AFTER_S[status]} if status in RETRY_AFTER_S else {}
+    headers = {}
+    if status in RETRY_AFTER_S:
+        headers["Retry-After"] = str(error.details.get("retry_after_s") or RETRY_AFTER_S[status])
+    if status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="visionfleet"'
     if isinstance(error, MethodNotAllowed):
         headers["Allow"] = error.details["allowed"]
     content_type = "application/problem+json" if problem else "application/json"

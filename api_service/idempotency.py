@@ -9,6 +9,7 @@ from hashlib import sha256
 
 from aiohttp import web
 
+from api_service.context import SETTINGS, call_of
 from api_service.reply import dumps
 from api_service.schemas.base import ImageReference
 from api_service.schemas.jobs import JobRequest
@@ -22,7 +23,10 @@ IN_THREAD_OVER = 2**20
 
 
 def key_of(request: web.Request) -> str:
-    """The key, from a quoted string (as the draft standard has it) or bare; "" without one. Raises InvalidRequest."""
+    """The key, from a quoted string (as the draft standard has it) or bare; "" without one.
+
+    Where tenants are kept apart, each has keys of its own. Raises InvalidRequest.
+    """
     given = request.headers.getall(HEADER, [])
     if not given:
         return ""
@@ -30,7 +34,8 @@ def key_of(request: web.Request) -> str:
     key = re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else given[0].strip()
     if len(given) > 1 or not KEY.fullmatch(key):
         raise InvalidRequest("An Idempotency-Key is one header of 1 to 255 printable ASCII characters.")
-    return key
+    owner = call_of(request).caller.owner if request.app[SETTINGS].multi_tenant else ""
+    return f"{owner}\n{key}" if owner else key
 
 
 async def fingerprint(wanted: JobRequest, images: Sequence[bytes | ImageReference]) -> str:

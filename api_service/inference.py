@@ -36,7 +36,7 @@ async def plan(
     Raises InvalidModelId, ModelNotFound, UnsupportedTask, NoWorkerForHardware.
     """
     catalog.check_id(model_id)
-    fleet = await request.app[BACKEND].fleet.snapshot()
+    fleet = await catalog.fleet_of(request)
     model = catalog.find(fleet, model_id)
     if tasks is not None:
         catalog.check_task(model, tasks)
@@ -53,7 +53,7 @@ async def run(request: web.Request, wanted: Wanted, images: Sequence[bytes]) -> 
     Raises what the first failing image or job raised; with several images the message names which.
     """
     timeout_ms = int(request.app[SETTINGS].request_timeout_s * 1000)
-    request_id = call_of(request).request_id
+    call = call_of(request)
     jobs = [
         Job(
             model=wanted.model.id,
@@ -62,7 +62,8 @@ async def run(request: web.Request, wanted: Wanted, images: Sequence[bytes]) -> 
             params=wanted.params,
             hardware=wanted.hardware,
             timeout_ms=timeout_ms,
-            trace={"request_id": request_id},
+            trace={"request_id": call.request_id},
+            owner=call.caller.owner,
         )
         for image in images
     ]

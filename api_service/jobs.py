@@ -11,6 +11,7 @@ from typing import Any
 from aiohttp import web
 
 from api_service import reply
+from api_service.context import BACKEND, SETTINGS, call_of
 from api_service.submission import MSGPACK_TYPES
 from shared.errors import JobNotFound
 from shared.jobs import JobRecord, JobResult
@@ -99,6 +100,20 @@ def id_of(request: web.Request) -> str:
     if not JOB_ID.fullmatch(job_id):
         raise JobNotFound("There is no job with this id.")
     return job_id
+
+
+async def own(request: web.Request) -> str:
+    """The id in the path, when the caller may see that job. Raises JobNotFound."""
+    job_id, owner = id_of(request), owner_to_list(request)
+    if owner is not None and (await request.app[BACKEND].jobs.get(job_id)).owner != owner:
+        raise JobNotFound("There is no job with this id.")
+    return job_id
+
+
+def owner_to_list(request: web.Request) -> str | None:
+    """Whose jobs the caller sees; None for everybody's: to administrators, and when tenants are not kept apart."""
+    caller = call_of(request).caller
+    return None if caller.is_admin or not request.app[SETTINGS].multi_tenant else caller.owner
 
 
 def iso(milliseconds: int | None) -> str | None:

@@ -70,15 +70,20 @@ def discover(settings: ApiSettings) -> list[Route]:
     return sorted((route for route in found if route.enabled(settings)), key=lambda route: route.last)
 
 
-def add_routes(app: web.Application, found: list[Route]) -> None:
-    """Register routes in their order. ``{project}`` matches no first segment that other routes have."""
+def add_routes(app: web.Application, found: list[Route]) -> dict[web.AbstractRoute, Route]:
+    """Register routes in their order. ``{project}`` matches no first segment that other routes have.
+
+    Returns what each of the router's routes was declared as.
+    """
     ours = {route.path.split("/")[1] for route in found if not route.last and route.path.count("/") > 1}
     project = "{project:(?!(?:" + "|".join(map(re.escape, sorted(ours))) + ")/)[^/]+}"
+    made: dict[web.AbstractRoute, Route] = {}
     for route in found:
         path = route.path.replace("{project}", project) if route.last else route.path
-        app.router.add_route(route.method, path, route.handler)
+        made[app.router.add_route(route.method, path, route.handler)] = route
         if route.method == "GET":  # probes send HEAD
-            app.router.add_route("HEAD", path, route.handler)
+            made[app.router.add_route("HEAD", path, route.handler)] = route
+    return made
 
 
 def _exported(module: ModuleType) -> Iterator[tuple[str, Route]]:

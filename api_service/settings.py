@@ -6,13 +6,14 @@ from pathlib import Path
 
 from pydantic import Field
 
+from shared.access.settings import AccessSettings
 from shared.batches.settings import UrlSettings
 from shared.settings import LogSettings, QueueSettings, RedisSettings
 
 MIB = 2**20
 
 
-class ApiSettings(RedisSettings, QueueSettings, LogSettings, UrlSettings):
+class ApiSettings(RedisSettings, QueueSettings, LogSettings, UrlSettings, AccessSettings):
     """How the front door listens, what it accepts and how long it waits, beside what every service reads."""
 
     host: str = Field(default="127.0.0.1", description="Address to listen on; loopback unless you open it on purpose.")

@@ -34,6 +34,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "trace": dict,
     "folder": str,
     "outside": list,
+    "owner": str,
     "state": str,
     "outputs": list,
     "error": (dict, type(None)),

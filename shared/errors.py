@@ -22,9 +22,14 @@ status of each is assigned once, in ``api_service/errors.py``. Messages tell the
     │   ├── StreamNotFound          there is no such stream, or it was terminated
     │   ├── LetterNotFound          it was retried, purged, or never there
     │   └── JobNotFound             never accepted, deleted, or its record expired
+    ├── Unauthorized                no API key, or none that works
+    ├── Forbidden                   the API key does not allow it
     ├── Unavailable                 try again later
     │   ├── NoWorkerForHardware     no live worker carries the tag
     │   ├── QueueFull               admission refused: depth or bytes
+    │   │   └── QuotaExceeded       the caller's own share of the queue is used up
+    │   ├── RateLimited             the API key sends too many requests per second
+    │   ├── TooManyAtOnce           the API key has too many requests under way
     │   ├── QueueUnavailable        Redis does not answer
     │   ├── NoStreamService         no stream service is alive
     │   ├── StreamsFull             every stream service holds as many sources as it may
@@ -180,6 +185,18 @@ class LetterNotFound(NotFound):
     code = "letter_not_found"
 
 
+class Unauthorized(VisionfleetError):
+    """The request carries no API key, or none that works."""
+
+    code = "unauthorized"
+
+
+class Forbidden(VisionfleetError):
+    """The API key works and does not allow this, or the request comes from another site's page."""
+
+    code = "forbidden"
+
+
 class Unavailable(VisionfleetError):
     """Not now; the same call may succeed later."""
 
@@ -197,6 +214,24 @@ class QueueFull(Unavailable):
     """Admission refused the job: the queue is at its depth or byte limit."""
 
     code = "queue_full"
+
+
+class QuotaExceeded(QueueFull):
+    """The caller's own share of the queue is used up; others are served."""
+
+    code = "quota_exceeded"
+
+
+class RateLimited(Unavailable):
+    """The API key sends more requests than its rate allows."""
+
+    code = "rate_limited"
+
+
+class TooManyAtOnce(Unavailable):
+    """The API key has as many requests under way as it may."""
+
+    code = "too_many_at_once"
 
 
 class QueueUnavailable(Unavailable):

@@ -29,6 +29,8 @@ class Job:
     ``folder`` is where an asynchronous job has its blobs, if there is a store for them; the images whose indexes are in
     ``outside`` lie there and are empty here.
 
+    ``owner`` is whose it is when API keys are in use: it decides who may see the job, and whose quota it takes.
+
     ``extra`` keeps fields that a newer peer sent, so that they survive a pass through an older one.
     """
 
@@ -45,6 +47,7 @@ class Job:
     trace: dict[str, str] = field(default_factory=dict)
     folder: str = ""
     outside: list[int] = field(default_factory=list)
+    owner: str = ""
     extra: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -138,6 +141,7 @@ class JobRecord:
     images_done: int = 0
     webhook: dict[str, Any] | None = None
     trace: dict[str, str] = field(default_factory=dict)
+    owner: str = ""
 
     @property
     def done(self) -> bool:

@@ -73,6 +73,18 @@ vf:streams:probes                list of msgpack requests to try sources. Writte
 vf:streams:probe:{id}            list with the one msgpack answer to a probe. Lives 60 s.
 vf:streamers                     zset, stream service -> ms of its last beat. Written and pruned by stream services.
 vf:streamer:{id}                 string, msgpack of its load. Written by it; lives 6 s after its last beat.
+vf:keys                          hash, id of an API key -> msgpack, without the key itself. Written by key_change; lives
+                                 forever, revoked keys too.
+vf:keys:version                  string, number of the last change of a key. Written by key_change; lives forever.
+vf:key:{id}:bucket               hash {tokens, at}, what is left of a key's rate. Written by key_admit; lives until
+                                 it is full.
+vf:key:{id}:flights              zset, request id -> ms when it stops to count, of a key with a concurrency limit.
+                                 Written by key_admit and the API; lives 10 minutes after the last request.
+vf:key:{id}:usage                hash {requests, refused, last_ms}. Written by the API; lives forever.
+vf:quotas                        hash, owner of jobs -> share of a queue's depth that they may take. Written by
+                                 key_change; lives forever.
+vf:owner:{owner}:open            zset, job id -> ms when it expires: the unfinished jobs of an owner with a quota.
+                                 Written by submit and settle; lives until the last of them must be over.
 vf:tick:{name}                   string, somebody in the fleet has just started this periodic task. Lives for a moment.
 """
 
@@ -98,6 +110,9 @@ STREAMS = "vf:streams"
 STREAMS_WAKE = "vf:streams:wake"
 STREAM_PROBES = "vf:streams:probes"
 STREAMERS = "vf:streamers"
+KEYS = "vf:keys"
+KEYS_VERSION = "vf:keys:version"
+QUOTAS = "vf:quotas"
 GROUP = "workers"
 
 HARDWARE_TAGS = ("cpu", "gpu", "jetson")
@@ -232,3 +247,23 @@ def stream_probe(probe_id: str) -> str:
 def streamer(replica: str) -> str:
     """Load of one stream service."""
     return f"vf:streamer:{replica}"
+
+
+def key_bucket(key_id: str) -> str:
+    """What is left of an API key's rate."""
+    return f"vf:key:{key_id}:bucket"
+
+
+def key_flights(key_id: str) -> str:
+    """Requests of an API key that are under way."""
+    return f"vf:key:{key_id}:flights"
+
+
+def key_usage(key_id: str) -> str:
+    """What an API key was used for."""
+    return f"vf:key:{key_id}:usage"
+
+
+def owner_open(owner: str) -> str:
+    """Unfinished jobs of an owner with a quota."""
+    return f"vf:owner:{owner}:open"

@@ -39,6 +39,8 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     headers["X-Processing-Time"] = f"{call.elapsed():.6f}"
     headers["Server"] = "visionfleet"
     headers["X-Content-Type-Options"] = "nosniff"
+    if call.headers:
+        headers.update(call.headers)
     if call.model_id is not None:
         headers["X-Model-Id"] = call.model_id
         headers["X-Model-Cold-Start"] = "true" if call.cold_start else "false"

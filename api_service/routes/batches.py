@@ -11,8 +11,8 @@ from typing import Any
 
 from aiohttp import web
 
-from api_service import body, catalog, reply, uploads
-from api_service.context import BACKEND, BATCH_SETTINGS, BATCHES, SETTINGS, call_of
+from api_service import body, catalog, jobs, reply, uploads
+from api_service.context import BATCH_SETTINGS, BATCHES, SETTINGS, call_of
 from api_service.route import Route
 from api_service.schemas.batches import BatchAnswer, BatchesAnswer, BatchesQuery, BatchRequest, ResultsQuery
 from shared.batches.batch import Batch, BatchNotFound
@@ -50,19 +50,20 @@ async def submit(request: web.Request) -> web.Response:
 
 async def get(request: web.Request) -> web.Response:
     """The batch as it is now."""
-    return reply.json(show(await request.app[BATCHES].get(id_of(request))))
+    return reply.json(show(await own(request)))
 
 
 async def batches(request: web.Request) -> web.Response:
     """One page of batches."""
     query = body.query(request, BatchesQuery)
     found, cursor = await request.app[BATCHES].page(query.limit, query.cursor)
-    return reply.json({"batches": [show(batch) for batch in found], "next": cursor})
+    owner = jobs.owner_to_list(request)
+    return reply.json({"batches": [show(batch) for batch in found if owner in (None, batch.owner)], "next": cursor})
 
 
 async def cancel(request: web.Request) -> web.Response:
     """End the batch; what has a result keeps it."""
-    batch = await request.app[BATCHES].cancel(id_of(request))
+    batch = await request.app[BATCHES].cancel((await own(request)).id)
     await uploads.discard(request.app[BATCH_SETTINGS].uploads / batch.id)
     return reply.json(show(batch))
 
@@ -70,7 +71,7 @@ async def cancel(request: web.Request) -> web.Response:
 async def results(request: web.Request) -> web.StreamResponse:
     """The results so far, one JSON object per line."""
     query = body.query(request, ResultsQuery)
-    batch = await request.app[BATCHES].get(id_of(request))
+    batch = await own(request)
     response = web.StreamResponse(headers={"Content-Type": NDJSON, "Cache-Control": "no-store"})
     await response.prepare(request)
     async for lines in pages(request, batch, query):
@@ -131,6 +132,7 @@ async def plan(
         timeout_ms=int((wanted.timeout or settings.job_timeout_s) * 1000),
         result_ttl_ms=int((wanted.result_ttl or settings.result_ttl_s) * 1000),
         total=len(names) if names else None,
+        owner=call_of(request).caller.owner,
     )
     return batch, names
 
@@ -139,11 +141,11 @@ async def target(request: web.Request, wanted: BatchRequest) -> tuple[str, str]:
     """Model id and hardware to queue under."""
     catalog.check_id(wanted.model)
     try:
-        model = catalog.find(await request.app[BACKEND].fleet.snapshot(), wanted.model)
+        model = catalog.find(await catalog.fleet_of(request), wanted.model)
     except NoWorkerForHardware:
         if not wanted.allow_pending:
             raise
-        return wanted.model, wanted.hardware
+        return catalog.check_seen(request, wanted.model), wanted.hardware
     call_of(request).model_id = model.id
     return model.id, catalog.place(model, wanted.hardware, allow_pending=wanted.allow_pending)
 
@@ -217,6 +219,14 @@ def overall_rate(batch: Batch) -> float:
     """Images per second over the batch's whole life."""
     spent_ms = (batch.finished_ms or 0) - (batch.started_ms or 0)
     return round(batch.ended * 1000 / spent_ms, 3) if batch.started_ms and spent_ms > 0 else 0.0
+
+
+async def own(request: web.Request) -> Batch:
+    """The batch that the path names, when the caller may see it. Raises BatchNotFound."""
+    batch, owner = await request.app[BATCHES].get(id_of(request)), jobs.owner_to_list(request)
+    if owner is not None and batch.owner != owner:
+        raise BatchNotFound("There is no batch with this id.")
+    return batch
 
 
 def id_of(request: web.Request) -> str:

@@ -25,7 +25,8 @@ async def events(request: web.Request) -> web.StreamResponse:
     if after and not EVENT_ID.fullmatch(after):
         raise InvalidRequest("Last-Event-ID is the id of an event of this job.")
     settings, queue, followers = request.app[SETTINGS], request.app[BACKEND].jobs, request.app[FOLLOWERS]
-    await queue.get(jobs.id_of(request))
+    job_id = await jobs.own(request)
+    await queue.get(job_id)
     if len(followers) >= settings.max_event_streams:
         raise Unavailable("Too many clients follow events on this server (VISIONFLEET_MAX_EVENT_STREAMS).")
     response = web.StreamResponse(headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
@@ -37,10 +38,10 @@ async def events(request: web.Request) -> web.StreamResponse:
     assert task is not None  # noqa: S101 - a handler runs in a task
     followers.add(task)
     try:
-        async for event in queue.follow(jobs.id_of(request), after, settings.event_heartbeat_s):
+        async for event in queue.follow(job_id, after, settings.event_heartbeat_s):
             await response.write(HEARTBEAT if event is None else written(event))
     except VisionfleetError as error:  # the answer has begun: the client takes it up again where it broke off
-        log.warning("events.broken_off", job=jobs.id_of(request), code=error.code)
+        log.warning("events.broken_off", job=job_id, code=error.code)
     finally:
         followers.discard(task)
     return response

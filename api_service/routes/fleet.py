@@ -6,15 +6,14 @@ from dataclasses import asdict
 
 from aiohttp import web
 
-from api_service import reply
-from api_service.context import BACKEND
+from api_service import catalog, reply
 from api_service.route import Route
 from api_service.schemas.models import CatalogAnswer, FleetAnswer
 
 
 async def fleet(request: web.Request) -> web.Response:
     """Workers, models and queues."""
-    now = await request.app[BACKEND].fleet.snapshot()
+    now = await catalog.fleet_of(request)
     return reply.json(
         {
             "workers": [asdict(worker) for worker in now.workers],
@@ -26,7 +25,7 @@ async def fleet(request: web.Request) -> web.Response:
 
 async def models(request: web.Request) -> web.Response:
     """Every model that can be asked for."""
-    now = await request.app[BACKEND].fleet.snapshot()
+    now = await catalog.fleet_of(request)
     return reply.json({"models": [asdict(model) for model in now.models.values()]})
 
 

@@ -7,8 +7,8 @@ import uuid
 
 from aiohttp import web
 
-from api_service import reply
-from api_service.context import BACKEND, SETTINGS
+from api_service import catalog, reply
+from api_service.context import SETTINGS
 from api_service.route import Route
 from api_service.schemas.models import ServerInfo, Status
 from api_service.version import VERSION
@@ -33,7 +33,7 @@ async def healthz(_: web.Request) -> web.Response:
 async def readiness(request: web.Request) -> web.Response:
     """The queue is reachable and a worker is ready."""
     try:
-        fleet = await request.app[BACKEND].fleet.snapshot()
+        fleet = await catalog.fleet_of(request)
     except QueueUnavailable as error:
         return not_ready(error.message)
     if not any(worker.state == "ready" for worker in fleet.workers):

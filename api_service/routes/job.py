@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from api_service import body, jobs, reply, trace
-from api_service.context import BACKEND, SETTINGS
+from api_service.context import BACKEND, SETTINGS, call_of
 from api_service.route import Route
 from api_service.schemas.jobs import JobAnswer, JobResultAnswer, WaitQuery
 from shared.errors import JobExpired, from_dict
@@ -37,28 +37,29 @@ async def result(request: web.Request) -> web.Response:
 
 async def cancel(request: web.Request) -> web.Response:
     """A job that waits never runs; the result of one that runs does not count."""
-    await request.app[BACKEND].ledger.cancel(jobs.id_of(request))
-    return reply.json(jobs.show(await request.app[BACKEND].jobs.get(jobs.id_of(request))))
+    job_id = await jobs.own(request)
+    await request.app[BACKEND].ledger.cancel(job_id)
+    return reply.json(jobs.show(await request.app[BACKEND].jobs.get(job_id)))
 
 
 async def retry(request: web.Request) -> web.Response:
     """A new job with the images of one that has ended."""
-    job, terms = await request.app[BACKEND].ledger.again(jobs.id_of(request))
-    job.trace = trace.of(request)
+    job, terms = await request.app[BACKEND].ledger.again(await jobs.own(request))
+    job.trace, job.owner = trace.of(request), call_of(request).caller.owner
     return jobs.accepted(await request.app[BACKEND].jobs.submit(job, terms), "")
 
 
 async def erase(request: web.Request) -> web.Response:
     """Nothing of the job is left: images, result, record."""
-    await request.app[BACKEND].ledger.erase(jobs.id_of(request))
+    await request.app[BACKEND].ledger.erase(await jobs.own(request))
     return web.Response(status=204)
 
 
 async def look(request: web.Request) -> JobRecord:
     """The record, after ``?wait=``. Raises JobNotFound."""
     seconds = min(body.query(request, WaitQuery).wait, request.app[SETTINGS].max_wait_s)
-    queue = request.app[BACKEND].jobs
-    return await (queue.wait(jobs.id_of(request), seconds) if seconds > 0 else queue.get(jobs.id_of(request)))
+    queue, job_id = request.app[BACKEND].jobs, await jobs.own(request)
+    return await (queue.wait(job_id, seconds) if seconds > 0 else queue.get(job_id))
 
 
 TAG = "Jobs"

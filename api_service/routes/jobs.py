@@ -40,7 +40,7 @@ async def listed(request: web.Request) -> web.Response:
     """One page of jobs, newest first."""
     query = body.query(request, ListQuery)
     since_ms = int(query.since.timestamp() * 1000) if query.since is not None else 0
-    wanted = Filter(query.state, query.model, query.lane, max(since_ms, 0))
+    wanted = Filter(query.state, query.model, query.lane, max(since_ms, 0), jobs.owner_to_list(request))
     found, cursor = await request.app[BACKEND].ledger.jobs(wanted, query.limit, query.cursor)
     return reply.json({"jobs": [jobs.summary(record) for record in found], "cursor": cursor or None})
 
@@ -57,6 +57,7 @@ async def job_of(request: web.Request, wanted: JobRequest, images: list[submissi
         timeout_ms=int((wanted.timeout or request.app[SETTINGS].job_timeout_s) * 1000),
         metadata=wanted.metadata,
         trace=trace.of(request),
+        owner=call_of(request).caller.owner,
     )
     log.info("job.submitted", job=job.id, model=model, lane=job.lane, images=len(job.inputs), **job.trace)
     return job
@@ -85,13 +86,13 @@ def terms_of(wanted: JobRequest, settings: ApiSettings, key: str, fingerprint: s
 async def target(request: web.Request, wanted: JobRequest) -> tuple[str, str]:
     """Model id and hardware to queue under; refuses what nobody can run unless the caller is ready to wait."""
     catalog.check_id(wanted.model)
-    fleet = await request.app[BACKEND].fleet.snapshot()
+    fleet = await catalog.fleet_of(request)
     try:
         model = catalog.find(fleet, wanted.model)
     except NoWorkerForHardware:
         if not wanted.allow_pending:
             raise
-        return wanted.model, wanted.hardware
+        return catalog.check_seen(request, wanted.model), wanted.hardware
     call_of(request).model_id = model.id
     call_of(request).cold_start = not model.loaded_on and model.id not in fleet.active
     return model.id, catalog.place(model, wanted.hardware, allow_pending=wanted.allow_pending)

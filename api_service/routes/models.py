@@ -26,7 +26,7 @@ MEMORY_FIELDS = (
 
 async def registry(request: web.Request) -> web.Response:
     """The active models."""
-    fleet = await request.app[BACKEND].fleet.snapshot()
+    fleet = await catalog.fleet_of(request)
     return reply.json(descriptions(fleet))
 
 
@@ -34,7 +34,7 @@ async def add(request: web.Request) -> web.Response:
     """Load a model somewhere and list it; the answer means that it is loaded."""
     wanted = await body.parse(request, AddModelRequest)
     await load(request, wanted.model_id)
-    fleet = await request.app[BACKEND].fleet.snapshot(fresh=True)
+    fleet = await catalog.fleet_of(request, fresh=True)
     return reply.json(descriptions(fleet, wanted.model_id))
 
 
@@ -42,22 +42,22 @@ async def remove(request: web.Request) -> web.Response:
     """Take a model off the list; workers drop it. Unknown models are no error."""
     wanted = await body.parse(request, RemoveModelRequest)
     catalog.check_id(wanted.model_id)
-    fleet = request.app[BACKEND].fleet
-    model = (await fleet.snapshot()).resolve(wanted.model_id)
-    await fleet.deactivate(wanted.model_id if model is None else model.id)
-    return reply.json(descriptions(await fleet.snapshot(fresh=True)))
+    model = (await catalog.fleet_of(request)).resolve(wanted.model_id)
+    name = wanted.model_id if model is None else model.id
+    if call_of(request).caller.sees(name):
+        await request.app[BACKEND].fleet.deactivate(name)
+    return reply.json(descriptions(await catalog.fleet_of(request, fresh=True)))
 
 
 async def clear(request: web.Request) -> web.Response:
     """Empty the list."""
-    fleet = request.app[BACKEND].fleet
-    await fleet.clear_active()
-    return reply.json(descriptions(await fleet.snapshot(fresh=True)))
+    await empty(request)
+    return reply.json(descriptions(await catalog.fleet_of(request, fresh=True)))
 
 
 async def clear_cache(request: web.Request) -> web.Response:
     """The older name of clear."""
-    await request.app[BACKEND].fleet.clear_active()
+    await empty(request)
     return reply.json("Cache Cleared")
 
 
@@ -67,11 +67,20 @@ async def start(request: web.Request) -> web.Response:
     return reply.json({"status": 200, "message": "inference session started from local memory."})
 
 
+async def empty(request: web.Request) -> None:
+    """Take all models off the list, or those of the caller's key."""
+    key, fleet = call_of(request).caller.key, request.app[BACKEND].fleet
+    if key is None or not key.models:
+        await fleet.clear_active()
+    else:
+        await fleet.deactivate(*(await catalog.fleet_of(request, fresh=True)).active)
+
+
 async def load(request: web.Request, model_id: str) -> None:
     """Have a worker load the model and list it. Raises what the load raised."""
     catalog.check_id(model_id)
     backend = request.app[BACKEND]
-    model = catalog.find(await backend.fleet.snapshot(fresh=True), model_id)
+    model = catalog.find(await catalog.fleet_of(request, fresh=True), model_id)
     timeout_ms = int(request.app[SETTINGS].load_timeout_s * 1000)
     job = Job(model=model.id, kind="load", hardware=catalog.place(model, "any"), timeout_ms=timeout_ms)
     call = call_of(request)

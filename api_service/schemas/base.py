@@ -51,7 +51,7 @@ class InferenceRequest(Body):
     model_id: str = Field(description="`name` or `project/version`.", examples=["shapes-detector"])
     image: OneOrMoreImages = Field(description="One image, answered by one object, or a list, answered by a list.")
     id: str | None = Field(default=None, description="Echoed as `inference_id`; made up when absent.")
-    api_key: str | None = Field(default=None, description="Accepted for compatibility.")
+    api_key: str | None = Field(default=None, description="The API key, where it is not in the header.")
     hardware: Hardware = "any"
     disable_preproc_auto_orient: bool = Field(default=False, description="Do not apply the EXIF orientation.")
 

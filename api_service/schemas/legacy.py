@@ -36,7 +36,7 @@ Flag = Annotated[bool, BeforeValidator(lowered)]
 class LegacyQuery(Body):
     """Query of `GET` and `POST /{project}/{version}`."""
 
-    api_key: str | None = Field(default=None, description="Accepted for compatibility.")
+    api_key: str | None = Field(default=None, description="The API key, where it is not in the header.")
     image: str | None = Field(default=None, description="URL of the image; the body is ignored then.")
     image_type: str = Field(default="base64", description="What the body is; only `base64` is accepted.")
     format: Literal["json", "image", "image_and_json"] = Field(

@@ -16,13 +16,14 @@ class AddModelRequest(Body):
     model_type: str | None = Field(
         default=None, description="Accepted for compatibility; the model's manifest decides."
     )
-    api_key: str | None = None
+    api_key: str | None = Field(default=None, description="The API key, where it is not in the header.")
 
 
 class RemoveModelRequest(Body):
     """Body of `POST /model/remove`."""
 
     model_id: str = Field(examples=["shapes-detector"])
+    api_key: str | None = Field(default=None, description="The API key, where it is not in the header.")
 
 
 class ModelDescription(Answer):

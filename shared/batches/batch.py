@@ -25,7 +25,7 @@ class Batch:
 
     ``total`` is None until it is known. ``ended`` counts images with a result, ``failed`` those among them without an
     output. ``source`` is {kind, ...}: ``path`` of a folder or video, ``every`` (frames) of a video, ``uploaded``.
-    ``claim`` is the token of the splitter that has it now.
+    ``claim`` is the token of the splitter that has it now; ``owner`` is whose jobs it makes.
     """
 
     id: str
@@ -47,6 +47,7 @@ class Batch:
     rate: float = 0.0
     attempt: int = 0
     claim: str = ""
+    owner: str = ""
     error: dict[str, Any] | None = None
 
     @property
@@ -84,7 +85,7 @@ def batch_from(batch_id: str, flat: list[bytes] | dict[bytes, bytes]) -> Batch:
         raise BatchNotFound("There is no batch with this id: it was never accepted, or its record expired.")
     packed = {name: unpack(fields[name]) for name in PACKED}
     numbers = {name: int(fields[name]) for name in NUMBERS if name in fields}
-    texts = {name: fields[name].decode() for name in ("model", "hardware", "state", "claim") if name in fields}
+    texts = {name: fields[name].decode() for name in ("model", "hardware", "state", "claim", "owner") if name in fields}
     error = unpack(fields["error"]) if fields.get("error") else None
     return Batch(
         id=batch_id,

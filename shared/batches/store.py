@@ -63,7 +63,7 @@ class BatchStore:
         """Accept a batch; its record, items and place among the due ones exist when this returns."""
         items = keys.batch_parts(batch.id)[0]
         await self._write_items(items, names)
-        fields: dict[str, Any] = {"model": batch.model, "hardware": batch.hardware}
+        fields: dict[str, Any] = {"model": batch.model, "hardware": batch.hardware, "owner": batch.owner}
         fields |= {name: pack(getattr(batch, name)) for name in PACKED}
         fields |= {"timeout_ms": batch.timeout_ms, "result_ttl_ms": batch.result_ttl_ms}
         if batch.total is not None:

@@ -10,9 +10,9 @@ redis.call('HSET', KEYS[1], 'state', ARGV[2], 'error', ARGV[3], 'finished_ms', n
 for _, index in ipairs(redis.call('SMEMBERS', KEYS[3])) do
   local job = ARGV[1] .. '-' .. index
   local key = 'vf:job:' .. job
-  local record = redis.call('HMGET', key, 'state', 'stream', 'entry', 'size', 'ttl')
+  local record = redis.call('HMGET', key, 'state', 'stream', 'entry', 'size', 'ttl', 'owner')
   if record[1] and not terminal(record[1]) then
-    local fields = {id = job, record = '1', size = record[4], ttl = record[5]}
+    local fields = {id = job, record = '1', size = record[4], ttl = record[5], owner = record[6]}
     settle(record[2], ARGV[5], record[3], fields, 'canceled', '')
   end
   redis.call('ZREM', 'vf:jobs', job)

@@ -2,7 +2,7 @@
 --
 -- A stream entry has the fields: id, job (msgpack), size (bytes), expires (ms by Redis's clock), reply (reply stream
 -- or ""), record ("1" when vf:job:{id} exists), ttl (ms that the record outlives the job's end), start (ms by which a
--- first attempt must begin, or 0).
+-- first attempt must begin, or 0), owner (whose quota it takes, missing without one).
 --
 -- When memory is full, Redis refuses the first write of a script if it could need more; once a script has written it may
 -- go on. So whatever must work then begins with a write that frees memory or needs none.
@@ -89,6 +89,11 @@ local function remove(stream, entry, size)
   end
 end
 
+-- The job takes no part of its owner's quota any more.
+local function leave(owner, id)
+  if owner and owner ~= '' then redis.call('ZREM', 'vf:owner:' .. owner .. ':open', id) end
+end
+
 -- The one way in which a job ends: out of the stream, terminal state in the record (once), watchers and caller told.
 local function settle(stream, group, entry, fields, state, body)
   redis.call('XACK', stream, group, entry)
@@ -98,6 +103,7 @@ local function settle(stream, group, entry, fields, state, body)
   local open = current and not terminal(current)
   if open then keep_input(stream, entry, key) end
   remove(stream, entry, number(fields.size, 0))
+  leave(fields.owner, id)
   if open then close(id, state, body, number(fields.ttl, 86400000)) end
   if fields.reply and fields.reply ~= '' then answer(fields.reply, id, state, body) end
 end
@@ -135,6 +141,7 @@ local function admit(stream, group, entry, flat, attempt, consumer)
     if not state or terminal(state) then
       redis.call('XACK', stream, group, entry)
       remove(stream, entry, number(fields.size, 0))
+      leave(fields.owner, id)
       return nil
     end
     begin(stream, id, fields, attempt, consumer, now)

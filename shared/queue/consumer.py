@@ -200,7 +200,7 @@ class QueueConsumer:
         return scripts.FINISH(
             [taken.stream],
             *(keys.GROUP, self.name, taken.entry, taken.attempt, result.state, encode_result(result)),
-            *(fields.get(name, b"") for name in ("id", "size", "reply", "record", "ttl")),
+            *(fields.get(name, b"") for name in ("id", "size", "reply", "record", "ttl", "owner")),
         )
 
     def _taken(self, rows: list[Any]) -> list[Taken]:

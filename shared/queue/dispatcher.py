@@ -28,7 +28,7 @@ from shared.queue import scripts
 from shared.queue.line import Line, gone, stop
 from shared.queue.records import event_from, record_from, result_from
 from shared.queue.submission import accepted, lifetime_ms, refusal, submission
-from shared.redis import RedisError
+from shared.redis import Call, RedisError
 from shared.settings import QueueSettings, RedisSettings
 
 log = structlog.get_logger(__name__)
@@ -83,11 +83,15 @@ class Dispatcher:
     async def call(self, jobs: Sequence[Job]) -> list[JobResult]:
         """Submit the jobs and wait for all of them, each for its own time limit.
 
-        A job that fails has its error in its result. Raises QueueFull, QueueUnavailable.
+        A job that fails has its error in its result. Raises QueueFull, QuotaExceeded, QueueUnavailable.
         """
         if len(jobs) == 1:  # most calls; gather would make a task of it
             return [await self._call(jobs[0])]
         return list(await asyncio.gather(*map(self._call, jobs)))
+
+    async def run(self, call: Call) -> Any:
+        """Any script's answer, sent along with whatever else leaves. Raises QueueFull, QueueUnavailable."""
+        return await self._line.run(call)
 
     async def submit(self, job: Job, terms: Terms | None = None) -> JobRecord:
         """Accept an asynchronous job: its record and queue entry exist when this returns.
@@ -117,6 +121,7 @@ class Dispatcher:
             images=len(job.inputs),
             webhook=terms.webhook,
             trace=job.trace,
+            owner=job.owner,
         )
 
     async def find(self, terms: Terms) -> JobRecord | None:

@@ -22,7 +22,7 @@ SCAN = 200
 SCAN_AT_MOST = 4_000
 """Jobs looked at for one page, so that a filter that matches nothing costs a bounded time."""
 LISTED = ("state", "model", "hardware", "lane", "created_ms", "started_ms", "finished_ms", "attempt", "worker",
-          "metadata", "images", "done", "expires_ms")  # fmt: skip
+          "metadata", "images", "done", "expires_ms", "owner")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,13 @@ class Filter:
     model: str | None = None
     lane: str | None = None
     since_ms: int = 0
+    owner: str | None = None
 
     def passes(self, record: JobRecord) -> bool:
         """Whether the job is wanted."""
-        wanted = (self.state, self.model, self.lane)
-        return all(w in (None, has) for w, has in zip(wanted, (record.state, record.model, record.lane), strict=True))
+        wanted = (self.state, self.model, self.lane, self.owner)
+        found = (record.state, record.model, record.lane, record.owner)
+        return all(want in (None, has) for want, has in zip(wanted, found, strict=True))
 
 
 class Ledger:

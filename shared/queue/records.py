@@ -52,6 +52,7 @@ def record_from(job_id: str, flat: list[bytes] | dict[bytes, bytes], *, result: 
         images_done=int(text.get("done", 0)),
         webhook=_map(fields.get(b"webhook")) or None,
         trace=_map(fields.get(b"trace")),
+        owner=text.get("owner", ""),
     )
     if record.state == "succeeded":
         record.images_done = record.images

@@ -12,6 +12,7 @@ from shared.errors import (
     InvalidRequest,
     QueueFull,
     QueueUnavailable,
+    QuotaExceeded,
     VisionfleetError,
 )
 from shared.jobs import Job, Terms
@@ -30,7 +31,7 @@ def submission(job: Job, settings: QueueSettings, terms: Terms | None = None, *,
     stream, body = keys.queue(job.hardware, job.lane, job.model), encode_job(job)
     names = [stream, keys.QUEUES, keys.BYTES]
     arguments: list[str | bytes | float] = [keys.GROUP, job.id, body, len(body), job.timeout_ms, reply]
-    arguments += [settings.max_queue_depth, settings.max_queue_bytes]
+    arguments += [settings.max_queue_depth, settings.max_queue_bytes, job.owner]
     if terms is None:
         return scripts.SUBMIT(names, *arguments)
     ttl_ms = _or_seconds(terms.result_ttl_ms, settings.result_ttl_s)
@@ -51,7 +52,7 @@ def lifetime_ms(job: Job, settings: QueueSettings, terms: Terms) -> int:
 def accepted(answer: Any) -> tuple[int, str]:
     """When the job was accepted (ms), and the id of the job that its idempotency key stood for already, or "".
 
-    Raises QueueFull, QueueUnavailable, IdempotencyMismatch, and InvalidRequest when the id is taken.
+    Raises QueueFull, QuotaExceeded, QueueUnavailable, IdempotencyMismatch, and InvalidRequest when the id is taken.
     """
     if isinstance(answer, RedisError):
         raise refusal(answer) from answer
@@ -70,6 +71,8 @@ def refuse(status: str, number: int) -> None:
         raise QueueFull(f"The queue of this model holds {number} jobs, which is its limit; try again later.")
     if status == "bytes":
         raise QueueFull(f"The queues hold {number} bytes of jobs, which is their limit; try again later.")
+    if status == "quota":
+        raise QuotaExceeded(f"Your share of the queue is used up by {number} unfinished jobs; try again later.")
     if status == "exists":
         raise InvalidRequest("There is already a job with this id.")
 
@@ -85,6 +88,8 @@ def _record(job: Job, terms: Terms, input_ttl_ms: int) -> list[str | bytes | int
     """Names and values of the record."""
     fields: dict[str, str | bytes | int] = {"model": job.model, "hardware": job.hardware, "lane": job.lane}
     fields |= {"metadata": pack(job.metadata), "trace": pack(job.trace), "images": len(job.inputs)}
+    if job.owner:
+        fields["owner"] = job.owner
     if job.folder:
         fields["folder"] = job.folder
     if input_ttl_ms > 0:

@@ -121,6 +121,7 @@ class Splitter:
             lane="bulk",
             timeout_ms=batch.timeout_ms,
             metadata={"batch": batch.id},
+            owner=batch.owner,
         )
         try:
             (answer,) = await run_async(self._client, [submission(job, self._queue, Terms())])

@@ -14,7 +14,7 @@ from blockbuster import BlockBuster
 from api_service.app import create_app
 from api_service.backend import Backend
 from api_service.settings import ApiSettings
-from tests.unit.api.fakes import MemoryDeadLetters, MemoryFleet, MemoryLedger, MemoryQueue
+from tests.unit.api.fakes import MemoryDeadLetters, MemoryFleet, MemoryKeys, MemoryLedger, MemoryQueue
 
 JPEG = b"\xff\xd8 not decoded by the API"
 
@@ -49,14 +49,21 @@ def dead() -> MemoryDeadLetters:
 
 
 @pytest.fixture
+def keys() -> MemoryKeys:
+    return MemoryKeys()
+
+
+@pytest.fixture
 def settings() -> ApiSettings:
     return ApiSettings(max_body_bytes=64 * 1024, max_images=4, body_timeout_s=0.5, max_wait_s=1, event_heartbeat_s=0.1)
 
 
 @pytest.fixture
-def app(settings: ApiSettings, queue: MemoryQueue, fleet: MemoryFleet, dead: MemoryDeadLetters) -> web.Application:
+def app(
+    settings: ApiSettings, queue: MemoryQueue, fleet: MemoryFleet, dead: MemoryDeadLetters, keys: MemoryKeys
+) -> web.Application:
     """Made before the loop runs, as in __main__: it scans folders and reads files."""
-    return create_app(settings, Backend(queue, fleet, MemoryLedger(queue), dead))
+    return create_app(settings, Backend(queue, fleet, MemoryLedger(queue), dead, keys))
 
 
 @pytest.fixture

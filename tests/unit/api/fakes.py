@@ -7,6 +7,9 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from shared.access.gate import Verdict
+from shared.access.key import ApiKey, Limits
+from shared.access.token import new_token
 from shared.errors import (
     IdempotencyConflict,
     IdempotencyMismatch,
@@ -93,6 +96,7 @@ class MemoryQueue:
             images=len(job.inputs),
             webhook=terms.webhook,
             trace=job.trace,
+            owner=job.owner,
         )
         self.records[job.id] = record
         self.kept[job.id] = (job, terms)
@@ -269,6 +273,53 @@ class MemoryDeadLetters:
         count = len(self.letters)
         self.letters.clear()
         return count
+
+
+class MemoryKeys:
+    """Keys by their text, with token buckets that never refill."""
+
+    def __init__(self) -> None:
+        self.table: dict[str, ApiKey] = {}
+        self.known = True
+        self.left: dict[str, int] = {}
+        self.flying: dict[str, set[str]] = {}
+        self.uses: dict[str, list[bool]] = {}
+
+    @property
+    def exist(self) -> bool:
+        if not self.known:
+            raise QueueUnavailable("The API keys cannot be read yet.")
+        return bool(self.table)
+
+    def make(self, *scopes: str, models: tuple[str, ...] = (), owner: str = "", **limits: Any) -> str:
+        """A key that works; its text."""
+        made = new_token()
+        self.table[made.text] = ApiKey(
+            made.id, made.digest, "test", scopes, owner or made.id, 0, models=models, limits=Limits(**limits)
+        )
+        return made.text
+
+    def find(self, token: str) -> ApiKey | None:
+        return self.table.get(token)
+
+    async def admit(self, key: ApiKey, request_id: str) -> Verdict | None:
+        if key.limits == Limits():
+            return None
+        flying = self.flying.setdefault(key.id, set())
+        if key.limits.concurrency is not None and len(flying) >= key.limits.concurrency:
+            return Verdict("busy", 0, 1000, 0)
+        left = self.left.setdefault(key.id, key.limits.capacity)
+        if key.limits.rate is not None and left == 0:
+            return Verdict("rate", 0, 1500, 3000)
+        self.left[key.id] -= 1
+        flying.add(request_id)
+        return Verdict("", left - 1, 0, 3000)
+
+    async def release(self, key: ApiKey, request_id: str) -> None:
+        self.flying[key.id].discard(request_id)
+
+    def count(self, key_id: str, *, refused: bool) -> None:
+        self.uses.setdefault(key_id, []).append(refused)
 
 
 class MemoryFleet:
