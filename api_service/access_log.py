@@ -16,6 +16,7 @@ from aiohttp.abc import AbstractAccessLogger
 from typing_extensions import override
 
 from api_service.context import CALL
+from shared.redaction import redacted
 
 
 class AccessLogger(AbstractAccessLogger):
@@ -30,7 +31,7 @@ class AccessLogger(AbstractAccessLogger):
     def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
         facts: dict[str, Any] = {
             "method": request.method,
-            "path": request.path,
+            "path": redacted(request.path),
             "status": response.status,
             "ms": round(time * 1000, 2),
             "bytes": response.body_length,
@@ -39,6 +40,8 @@ class AccessLogger(AbstractAccessLogger):
         call = request.get(CALL)
         if call is not None:
             facts |= {"request_id": call.request_id, "model": call.model_id, "code": call.error_code}
+            if call.caller.key is not None:
+                facts["key"] = call.caller.key.id
         line = self._json if self.log_format == "json" else self._text
         sys.stderr.write(line({name: value for name, value in facts.items() if value is not None}))
 

@@ -7,8 +7,18 @@ import sys
 
 import structlog
 from structlog.typing import Processor
+from typing_extensions import override
 
+from shared.redaction import redacted
 from shared.settings import LogSettings
+
+
+class Formatter(structlog.stdlib.ProcessorFormatter):
+    """Takes secrets out of the finished line, whoever wrote it."""
+
+    @override
+    def format(self, record: logging.LogRecord) -> str:
+        return redacted(super().format(record))
 
 
 def configure(settings: LogSettings, service: str) -> None:
@@ -33,7 +43,7 @@ def configure(settings: LogSettings, service: str) -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
+        Formatter(
             foreign_pre_chain=shared_processors,
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )

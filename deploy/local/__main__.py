@@ -23,6 +23,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="script/server", description="Runs Visionfleet on this machine.")
     parser.add_argument("--demo", action="store_true", help="run one inference and exit")
     parser.add_argument("--no-demo", action="store_true", help="serve without a first inference")
+    parser.add_argument("--insecure", action="store_true", help="ask nobody for an API key, on any address")
     return parser.parse_args()
 
 
@@ -55,7 +56,7 @@ async def begin(system: System, options: argparse.Namespace, console: Console) -
     console.print(f"starting Visionfleet (data and logs in {system.settings.data_dir})", style="dim", soft_wrap=True)
     await system.start()
     if not options.no_demo:
-        await asyncio.to_thread(demo.run, system.settings, console)
+        await asyncio.to_thread(demo.run, system.settings, console, system.key)
     if not options.demo:
         console.print(f"playground  {system.settings.url}/", style="bold", soft_wrap=True)
 
@@ -87,6 +88,8 @@ def main() -> int:
     options = arguments()
     try:
         settings = LocalSettings()
+        if options.insecure:
+            settings = settings.model_copy(update={"insecure": True})
         return asyncio.run(serve(System(settings), options, Console()))
     except ValidationError as error:
         first = error.errors()[0]

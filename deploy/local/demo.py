@@ -18,8 +18,11 @@ MODEL = "shapes-detector"
 PICTURE = ROOT / "examples" / "images" / "scene.jpg"
 
 
-def run(settings: LocalSettings, console: Console) -> None:
-    """Detect, print the detections, write the annotated picture. Raises CannotStart when the system cannot do it."""
+def run(settings: LocalSettings, console: Console, key: str = "") -> None:
+    """Detect, print the detections, write the annotated picture. Raises CannotStart when the system cannot do it.
+
+    ``key`` is the launcher's own; whoever repeats the request where keys are asked for needs one of his own.
+    """
     body = {
         "model_id": MODEL,
         "image": {"type": "base64", "value": base64.b64encode(PICTURE.read_bytes()).decode()},
@@ -27,7 +30,7 @@ def run(settings: LocalSettings, console: Console) -> None:
         "visualization_labels": True,
     }
     try:
-        answer = post_json(f"{settings.url}/infer/object_detection", body)
+        answer = post_json(f"{settings.url}/infer/object_detection", body, key=key)
     except NoAnswer as error:
         raise CannotStart(f"the first inference failed: {error}; see {settings.data_dir / 'logs'}") from error
     annotated = settings.data_dir / "first-inference.jpg"

@@ -13,16 +13,21 @@ class NoAnswer(Exception):
     """The server refused, failed or said nothing; the message says which."""
 
 
-def get_json(url: str, timeout_s: float = 5.0) -> Any:
-    """The decoded body of a 200 answer. Raises NoAnswer otherwise."""
-    return _fetch(urllib.request.Request(url), timeout_s)  # noqa: S310 - our own http:// address
+def get_json(url: str, timeout_s: float = 5.0, key: str = "") -> Any:
+    """The decoded body of a 200 answer, asked for with that API key. Raises NoAnswer otherwise."""
+    request = urllib.request.Request(url, headers=_bearer(key))  # noqa: S310 - our own http:// address
+    return _fetch(request, timeout_s)
 
 
-def post_json(url: str, body: dict[str, Any], timeout_s: float = 60.0) -> Any:
-    """The decoded body of a 200 answer to a JSON body. Raises NoAnswer otherwise."""
-    headers = {"Content-Type": "application/json"}
+def post_json(url: str, body: dict[str, Any], timeout_s: float = 60.0, key: str = "") -> Any:
+    """The decoded body of a 200 answer to a JSON body, sent with that API key. Raises NoAnswer otherwise."""
+    headers = {"Content-Type": "application/json", **_bearer(key)}
     request = urllib.request.Request(url, json.dumps(body).encode(), headers)  # noqa: S310 - our own http:// address
     return _fetch(request, timeout_s)
+
+
+def _bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"} if key else {}
 
 
 def _fetch(request: urllib.request.Request, timeout_s: float) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import shutil
 import sysconfig
 from pathlib import Path
@@ -19,8 +21,27 @@ def find_binary() -> Path | None:
     return Path(on_path) if on_path else None
 
 
-def command(binary: Path, port: int, folder: Path, max_memory_mb: int) -> list[str]:
-    """The command line of a server on 127.0.0.1 that keeps its data in ``folder``.
+CONFIG_FILE = "auth.conf"
+URL_FILE = "url"
+
+
+def protect(folder: Path, port: int) -> str:
+    """Give the server a new password, in a file that only this user reads: other users of the machine share loopback.
+
+    Returns the URL with the password, which is also left in ``folder/url`` for commands on this machine.
+    """
+    password = secrets.token_urlsafe(32)
+    url = f"redis://:{password}@127.0.0.1:{port}/0"
+    for name, text in ((CONFIG_FILE, f"requirepass {password}\n"), (URL_FILE, url)):
+        path = folder / name
+        path.unlink(missing_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(text)
+    return url
+
+
+def command(binary: Path, port: int, folder: Path, max_memory_mb: int, *, protected: bool = False) -> list[str]:
+    """The command line of a server on 127.0.0.1 that keeps its data in ``folder``, with the password of ``protect``.
 
     ``appendfsync everysec``: a crash of the machine loses at most the last second; a crash of redis itself loses
     nothing. ``noeviction``: a full queue refuses new jobs and never drops an accepted one.
@@ -37,4 +58,5 @@ def command(binary: Path, port: int, folder: Path, max_memory_mb: int) -> list[s
         "maxmemory-policy": "noeviction",
         "daemonize": "no",
     }
-    return [str(binary), *(word for name, value in options.items() for word in (f"--{name}", value))]
+    config = [str(folder / CONFIG_FILE)] if protected else []
+    return [str(binary), *config, *(word for name, value in options.items() for word in (f"--{name}", value))]

@@ -27,6 +27,7 @@ class LocalSettings(BaseSettings):
         validation_alias=AliasChoices("VISIONFLEET_REDIS_URL", "REDIS_URL"),
         description="A Redis of yours; unset, an embedded redis-server keeps its data in data_dir.",
     )
+    insecure: bool = Field(False, description="Serve everybody without API keys, on any address; as --insecure.")
     redis_max_memory_mb: int = Field(
         1024, ge=64, description="Memory that the embedded Redis may use, in MB; when full it refuses new jobs."
     )
@@ -40,7 +41,7 @@ class LocalSettings(BaseSettings):
         return f"http://{host}:{self.port}"
 
 
-def environment(settings: LocalSettings, redis_url: str) -> dict[str, str]:
+def environment(settings: LocalSettings, redis_url: str, launcher_key: str) -> dict[str, str]:
     """The environment of the services: ours, with what the launcher decided. What the user set himself stays."""
     data = settings.data_dir.resolve()
     defaults = {
@@ -52,7 +53,10 @@ def environment(settings: LocalSettings, redis_url: str) -> dict[str, str]:
         "VISIONFLEET_REDIS_URL": redis_url,
         "VISIONFLEET_HOST": settings.host,
         "VISIONFLEET_PORT": str(settings.port),
+        "VISIONFLEET_INSECURE": str(settings.insecure),
         "PYTHONUNBUFFERED": "1",
         "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))),
     }
+    if launcher_key:
+        decided["VISIONFLEET_LAUNCHER_KEY"] = launcher_key
     return {**defaults, **os.environ, **decided}

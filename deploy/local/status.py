@@ -39,7 +39,7 @@ async def line(system: System) -> str:
     """One line of figures from /v1/fleet."""
     end = "Ctrl-C stops"
     try:
-        fleet = await asyncio.to_thread(get_json, f"{system.settings.url}/v1/fleet", 2.0)
+        fleet = await asyncio.to_thread(get_json, f"{system.settings.url}/v1/fleet", 2.0, system.key)
     except NoAnswer:
         return f"{system.settings.url}  the API does not answer yet  {end}"
     ready = sum(worker["state"] == "ready" for worker in fleet["workers"])

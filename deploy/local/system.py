@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,8 @@ class System:
         self.settings = settings
         self.redis: Child | None = None
         self.services: list[Child] = []
+        self.key = secrets.token_urlsafe(32)
+        """Opens the API to this launcher, whether others need keys or not; it lives as long as the launcher."""
         self._api, self._worker = api, worker
         self._watchers: list[asyncio.Task[None]] = []
         self._lock: int | None = None
@@ -45,7 +48,7 @@ class System:
         preflight.prepare_folder(settings.data_dir)
         self._lock = await self._take_folder()
         preflight.check_port(settings)
-        variables = environment(settings, await self._start_redis(deadline))
+        variables = environment(settings, await self._start_redis(deadline), self.key)
         await self._start_service("api", self._api, variables)
         for number in range(1, settings.workers + 1):
             await self._start_service(f"worker-{number}" if settings.workers > 1 else "worker", self._worker, variables)
@@ -79,14 +82,12 @@ class System:
         url = self.settings.redis_url
         if url is None:
             port = preflight.free_port()
-            url = f"redis://127.0.0.1:{port}/0"
+            folder = (self.settings.data_dir / "redis").resolve()
+            url = redis_server.protect(folder, port)
             command = redis_server.command(
-                preflight.redis_binary(),
-                port,
-                (self.settings.data_dir / "redis").resolve(),
-                self.settings.redis_max_memory_mb,
+                preflight.redis_binary(), port, folder, self.settings.redis_max_memory_mb, protected=True
             )
-            self.redis = self._child("redis", command, environment(self.settings, url), keep_open=[self._lock or 0])
+            self.redis = self._child("redis", command, environment(self.settings, url, ""), keep_open=[self._lock or 0])
             await self.redis.start()
         while not await answers(url):
             if self.redis is None:
@@ -112,7 +113,7 @@ class System:
     async def _ready(self) -> bool:
         with contextlib.suppress(NoAnswer):
             await asyncio.to_thread(get_json, f"{self.settings.url}/readiness")
-            fleet = await asyncio.to_thread(get_json, f"{self.settings.url}/v1/fleet")
+            fleet = await asyncio.to_thread(get_json, f"{self.settings.url}/v1/fleet", 5.0, self.key)
             return len([worker for worker in fleet["workers"] if worker["state"] == "ready"]) >= self.settings.workers
         return False
 
