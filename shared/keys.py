@@ -85,6 +85,9 @@ vf:quotas                        hash, owner of jobs -> share of a queue's depth
                                  key_change; lives forever.
 vf:owner:{owner}:open            zset, job id -> ms when it expires: the unfinished jobs of an owner with a quota.
                                  Written by submit and settle; lives until the last of them must be over.
+vf:dataset:{id}:{strategy}:{window}
+                                 string, pictures that a strategy has collected in that minute, hour or day, or, without
+                                 a strategy, those of a batch. Written by who collects; lives a little longer than it.
 vf:tick:{name}                   string, somebody in the fleet has just started this periodic task. Lives for a moment.
 """
 
@@ -267,3 +270,8 @@ def key_usage(key_id: str) -> str:
 def owner_open(owner: str) -> str:
     """Unfinished jobs of an owner with a quota."""
     return f"vf:owner:{owner}:open"
+
+
+def dataset_usage(dataset: str, strategy: str, window: str) -> str:
+    """How much of a dataset's allowance is used."""
+    return f"vf:dataset:{dataset}:{strategy}:{window}"

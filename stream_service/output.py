@@ -42,17 +42,23 @@ class OutputFolder:
 
     def path(self, name: str, suffix: str) -> Path:
         """A path of that name that is free. Raises SinkUnavailable when the disk is nearly full."""
-        if shutil.disk_usage(self.folder).free < self._min_free:
-            raise SinkUnavailable("The disk is nearly full; free some space, or lower VISIONFLEET_STREAM_MIN_FREE_MB.")
+        self.room()
         path, number = self.folder / f"{name}{suffix}", 1
         while path.exists():
             path, number = self.folder / f"{name}-{number}{suffix}", number + 1
         return path
 
+    def room(self) -> None:
+        """Make sure that the disk has room. Raises SinkUnavailable."""
+        if shutil.disk_usage(self.folder).free < self._min_free:
+            raise SinkUnavailable("The disk is nearly full; free some space, or lower VISIONFLEET_STREAM_MIN_FREE_MB.")
+
     def prune(self, keep: Iterable[Path] = ()) -> int:
         """Remove the oldest files until the limit holds; ``keep`` are being written. Returns how many went."""
         kept = set(keep)
-        found = sorted((path.stat().st_mtime, path, path.stat().st_size) for path in self.folder.iterdir())
+        found = sorted(
+            (path.stat().st_mtime, path, path.stat().st_size) for path in self.folder.rglob("*") if path.is_file()
+        )
         total, removed = sum(size for _, _, size in found), 0
         for _, path, size in found:
             if total <= self._max_bytes:

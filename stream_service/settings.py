@@ -40,6 +40,14 @@ class StreamSettings(RedisSettings, QueueSettings, LogSettings, StreamLimits):
     stream_min_free_mb: int = Field(
         1_024, ge=0, description="Free megabytes of the disk below which sinks write no more files."
     )
+    stream_dataset_urls: tuple[str, ...] = Field(
+        (),
+        description="Beginnings of URLs (s3://bucket/path/, file:///datasets/) under which streams may collect "
+        "datasets, as a JSON list.",
+    )
+    stream_roboflow_url: str = Field(
+        "https://api.roboflow.com", description="Roboflow's API, for streams that collect datasets there."
+    )
     stream_folders: tuple[Path, ...] = Field(
         (), description="Folders of the server whose videos and images may be streamed, as a JSON list."
     )

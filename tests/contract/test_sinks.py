@@ -16,6 +16,7 @@ from stream_service.sink import checked
 from tests.streams.results import KINDS, SinkSpec, answer, box, context, result, sink, written
 
 NEEDED: dict[str, dict[str, Any]] = {
+    "dataset": {"sampling_strategies": [{"name": "all", "type": "random", "traffic_percentage": 1.0}]},
     "udp": {"host": "127.0.0.1", "port": 9},
     "mqtt": {"host": "127.0.0.1", "port": 9},
     "webhook": {"url": "https://receiver.example/hook", "when": "found"},
@@ -25,7 +26,7 @@ NAMES = KINDS.names()
 
 @pytest.fixture(autouse=True)
 def redis_for_webhooks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if "webhook" in request.node.name:
+    if {"webhook", "dataset"} & set(request.node.name.replace("[", " ").replace("]", " ").split()):
         monkeypatch.setenv("VISIONFLEET_REDIS_URL", request.getfixturevalue("redis_url"))
 
 
@@ -35,7 +36,9 @@ def files_under(folder: Path) -> list[Path]:
 
 def test_every_file_of_the_folder_is_a_sink() -> None:
     assert KINDS.unavailable == {}
-    assert {"buffer", "csv", "feed", "images", "jsonl", "mqtt", "preview", "udp", "video", "webhook"} <= set(NAMES)
+    assert {"buffer", "csv", "dataset", "feed", "images", "jsonl", "mqtt", "preview", "udp", "video", "webhook"} <= set(
+        NAMES
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -80,22 +83,23 @@ async def test_it_takes_found_empty_and_failed_frames(name: str, tmp_path: Path)
         await made.close()
 
 
-@pytest.mark.parametrize("name", ["csv", "images", "jsonl", "video"])
+@pytest.mark.parametrize("name", ["csv", "dataset", "images", "jsonl", "video"])
 async def test_files_stay_in_the_streams_folder(name: str, tmp_path: Path) -> None:
     folder = tmp_path / "stream"
     where = context(folder, name="../../out")
-    await written(sink(name, where), result(1, source="../../../etc/passwd"), result(2, source="a/b\\c"))
+    results = (result(1, source="../../../etc/passwd"), result(2, source="a/b\\c"))
+    await written(sink(name, where, **NEEDED.get(name, {})), *results)
     files = files_under(tmp_path)
     assert files
     assert [path for path in files if folder not in path.parents] == []
 
 
-@pytest.mark.parametrize("name", ["csv", "images", "jsonl", "video"])
+@pytest.mark.parametrize("name", ["csv", "dataset", "images", "jsonl", "video"])
 async def test_a_full_disk_is_an_error_that_says_what_to_do(name: str, tmp_path: Path) -> None:
     where = context(tmp_path)
     object.__setattr__(where, "settings", where.settings.model_copy(update={"stream_min_free_mb": 10**9}))
     with pytest.raises(VisionfleetError, match="VISIONFLEET_STREAM_MIN_FREE_MB"):
-        await written(sink(name, where), result(1))
+        await written(sink(name, where, **NEEDED.get(name, {})), result(1))
 
 
 @pytest.mark.parametrize("name", ["udp", "mqtt"])
