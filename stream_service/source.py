@@ -20,21 +20,27 @@ from stream_service.settings import StreamSettings
 
 @dataclass(frozen=True)
 class SourceInfo:
-    """What opening showed. ``live`` sources reconnect at their end; others end. Unknown figures are None."""
+    """What opening showed. Unknown figures are None.
+
+    Of a ``live`` source only the newest frame counts; from others none is lost. A source that ``ends`` is over at its
+    end; the end of any other is a disconnection.
+    """
 
     width: int | None
     height: int | None
     fps: float | None
     live: bool
+    ends: bool
     total_frames: int | None = None
     codec: str = ""
 
 
 @dataclass(frozen=True)
 class Captured:
-    """A picture and the source's own time of it in seconds, if it has one."""
+    """A picture, when its data arrived (monotonic seconds), and the source's own time of it in seconds, if any."""
 
     picture: Picture
+    arrived: float
     pts_s: float | None = None
 
 
@@ -61,13 +67,17 @@ class SourceType:
     Attributes:
         name: for people and status.
         accepts: whether a reference is of this kind; kinds are asked in the order of ``rank``, then name.
-        make: the source for a specification; raises SourceRefused when the settings forbid it.
+        make: the source for a specification. It checks nothing; ``open`` does.
+        shareable: whether several streams may share one reader, which is right for cameras and wrong for files.
+        reconnects: whether opening again may help after a failure.
     """
 
     name: str
     accepts: Callable[[str | int], bool]
     make: Callable[[SourceSpec, StreamSettings], Source]
     rank: int = 0
+    shareable: Callable[[SourceSpec], bool] = lambda _: True
+    reconnects: bool = True
 
 
 def registry() -> Registry[SourceType]:

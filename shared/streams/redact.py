@@ -11,7 +11,6 @@ SECRET = re.compile(
     r"(?i)(?<=[?&;])((?:[\w.-]*(?:pass|pwd|token|secret|key|auth|sig|credential|user|login)[\w.-]*)=)[^&;#\s]*"
 )
 
-
 NAME = re.compile(r"(?i)pass|pwd|token|secret|key|auth|credential")
 
 

@@ -1,0 +1,104 @@
+"""The open cameras of this process: each is opened once, however many streams use it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from functools import partial
+from hashlib import sha256
+from itertools import count
+from typing import Any
+
+from shared.errors import SourceUnreachable
+from shared.registry import Registry
+from shared.streams.spec import SourceSpec
+from stream_service.camera import Camera
+from stream_service.settings import StreamSettings
+from stream_service.source import SourceInfo, SourceType, kind_of, registry
+from stream_service.subscription import Subscription
+
+HOW = {"reference", "mode", "transport", "open_timeout_s", "read_timeout_s", "keyframes_only", "realtime", "loop"}
+"""What of a specification concerns the reading; streams that agree on it share a reader."""
+
+
+class Hub:
+    """Opens cameras for the first subscriber and closes them after the last."""
+
+    def __init__(self, settings: StreamSettings, kinds: Registry[SourceType] | None = None) -> None:
+        self._settings = settings
+        self._kinds = kinds or registry()
+        self._cameras: dict[str, Camera] = {}
+        self._numbers = count()
+
+    def __len__(self) -> int:
+        return len(self._cameras)
+
+    def join(self, subscription: Subscription) -> Camera:
+        """Give the subscription the frames of its source. Raises SourceUnsupported."""
+        spec = subscription.spec
+        kind = kind_of(spec.reference, self._kinds)
+        key = key_of(spec) if kind.shareable(spec) else f"own-{next(self._numbers)}"
+        camera = self._cameras.get(key)
+        if camera is None:
+            make = partial(kind.make, spec, self._settings)
+            camera = Camera(make, spec.shown, self._settings, reconnects=kind.reconnects and spec.mode != "file")
+            self._cameras[key] = camera
+            camera.add(subscription)
+            camera.start()
+        else:
+            camera.add(subscription)
+        return camera
+
+    def leave(self, subscription: Subscription, camera: Camera) -> None:
+        """Stop giving it frames; the camera is closed when nobody is left."""
+        subscription.close()
+        if camera.remove(subscription):
+            return
+        camera.stop()
+        self._cameras = {key: other for key, other in self._cameras.items() if other is not camera}
+
+    def watch(self) -> None:
+        """Look for cameras that hang."""
+        now = time.monotonic()
+        for camera in self._cameras.values():
+            camera.watch(now)
+
+    def close(self) -> None:
+        """Stop everything."""
+        for camera in self._cameras.values():
+            camera.stop()
+        self._cameras.clear()
+
+    async def probe(self, spec: SourceSpec, timeout_s: float) -> dict[str, Any]:
+        """Open the source, take a frame, close it; what is open already is only looked at. Raises SourceError."""
+        kind = kind_of(spec.reference, self._kinds)
+        camera = self._cameras.get(key_of(spec)) if kind.shareable(spec) else None
+        if camera is not None and camera.state == "running" and camera.info is not None:
+            return shown(camera.info)
+        try:
+            return await asyncio.wait_for(asyncio.to_thread(self._probe, kind, spec), timeout_s)
+        except asyncio.TimeoutError:
+            raise SourceUnreachable("The source did not deliver a frame in time.") from None
+
+    def _probe(self, kind: SourceType, spec: SourceSpec) -> dict[str, Any]:
+        source = kind.make(spec, self._settings)
+        try:
+            info = source.open()
+            captured = source.read()
+            if captured is None:
+                raise SourceUnreachable("The source ended before its first frame.")
+            return {**shown(info), "width": captured.picture.width, "height": captured.picture.height}
+        finally:
+            source.close()
+
+
+def key_of(spec: SourceSpec) -> str:
+    """The same for sources that can be read once for all. Credentials do not show in it."""
+    part = spec.model_dump_json(include=HOW | {"properties"})
+    return sha256(part.encode()).hexdigest()[:16]
+
+
+def shown(info: SourceInfo) -> dict[str, Any]:
+    """What opening showed, as plain data."""
+    names = ("width", "height", "fps", "live", "total_frames", "codec")
+    return {name: getattr(info, name) for name in names}
