@@ -17,6 +17,7 @@ Cause = Literal[
     "expired",  # no result within the deadline
     "queue_full",
     "queue_unavailable",
+    "no_worker",  # no live worker could take it
     "model_failed",  # the model or the workflow answered with an error
     "encode_failed",
     "sink_full",  # counted per sink: it was too slow

@@ -35,8 +35,8 @@ class Outlet(Protocol):
     Raises QueueUnavailable, and LeaseLost when another replica owns the stream now.
     """
 
-    async def buffer(self, item: dict[str, Any], most: int) -> None:
-        """Append a result to the buffer that ``consume`` empties, which keeps the newest ``most``."""
+    async def buffer(self, item: dict[str, Any], most: int, *, wait: bool = False) -> None:
+        """Append a result to the buffer that ``consume`` empties. It keeps the newest ``most``, or waits for room."""
         ...
 
     async def publish(self, item: dict[str, Any]) -> None:
@@ -76,6 +76,8 @@ class Sink(ABC):
     Options: ClassVar[type[SinkOptions]] = SinkOptions
     queue: ClassVar[int] = 16
     """Results that may wait for this sink."""
+    patient: bool = False
+    """A ``write`` may take as long as it wants."""
 
     def __init__(self, options: Any, context: SinkContext) -> None:
         self.options = options

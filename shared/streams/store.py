@@ -153,7 +153,7 @@ class StreamStore:
             if answer:
                 break
         if not answer:
-            await self._ask(self._client.execute_command("LREM", keys.STREAM_PROBES, 1, request))
+            await self._ask(self._client.lrem(keys.STREAM_PROBES, 1, request)  # type: ignore[arg-type] # redis-py takes bytes too)
             raise SourceUnreachable("No stream service could open the sources in time; try again.")
         told = mapping(answer[1])
         if told.get("error"):

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 from pydantic import Field
 from typing_extensions import override
 
 from stream_service.frame import FrameResult
-from stream_service.sink import Sink, SinkOptions
+from stream_service.sink import Sink, SinkContext, SinkOptions
 
 
 class BufferOptions(SinkOptions):
-    """How much is kept."""
+    """How much is kept, and what happens then."""
 
-    size: int = Field(default=64, ge=1, le=1000, description="Results kept; the oldest are lost first.")
+    size: int = Field(default=64, ge=1, le=1000, description="Results kept for who consumes them.")
+    when_full: Literal["drop_oldest", "wait"] = Field(
+        default="drop_oldest", description="`wait` holds up a file until somebody consumes; a live stream goes on."
+    )
 
 
 class BufferSink(Sink):
@@ -21,10 +26,14 @@ class BufferSink(Sink):
     NAME = "buffer"
     Options = BufferOptions
 
+    def __init__(self, options: Any, context: SinkContext) -> None:
+        super().__init__(options, context)
+        self.patient = self.options.when_full == "wait" and not context.live
+
     @override
     async def write(self, result: FrameResult) -> None:
         if result.ok:
-            await self.context.outlet.buffer(result.to_dict(), self.options.size)
+            await self.context.outlet.buffer(result.to_dict(), self.options.size, wait=self.patient)
 
 
 SINK = BufferSink
