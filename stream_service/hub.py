@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
+from collections.abc import Callable
 from functools import partial
 from hashlib import sha256
 from itertools import count
@@ -57,6 +59,14 @@ class Hub:
         camera.stop()
         self._cameras = {key: other for key, other in self._cameras.items() if other is not camera}
 
+    def is_live(self, spec: SourceSpec) -> bool:
+        """Whether a source is likely live, before it was opened. Raises SourceUnsupported."""
+        return spec.mode != "file" and kind_of(spec.reference, self._kinds).shareable(spec)
+
+    def keys(self) -> list[str]:
+        """Of the cameras that others may share."""
+        return [key for key in self._cameras if not key.startswith("own-")]
+
     def watch(self) -> None:
         """Look for cameras that hang."""
         now = time.monotonic()
@@ -76,7 +86,7 @@ class Hub:
         if camera is not None and camera.state == "running" and camera.info is not None:
             return shown(camera.info)
         try:
-            return await asyncio.wait_for(asyncio.to_thread(self._probe, kind, spec), timeout_s)
+            return await asyncio.wait_for(in_thread(partial(self._probe, kind, spec)), timeout_s)
         except asyncio.TimeoutError:
             raise SourceUnreachable("The source did not deliver a frame in time.") from None
 
@@ -90,6 +100,31 @@ class Hub:
             return {**shown(info), "width": captured.picture.width, "height": captured.picture.height}
         finally:
             source.close()
+
+
+async def in_thread(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What ``work`` returns, from a thread of its own that cannot hold up the end of the process when it hangs."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[dict[str, Any]] = loop.create_future()
+
+    def settle(result: dict[str, Any] | None, error: Exception | None) -> None:
+        if done.done():
+            return
+        if error is not None:
+            done.set_exception(error)
+        else:
+            done.set_result(result or {})
+
+    def run() -> None:
+        try:
+            answer: tuple[dict[str, Any] | None, Exception | None] = (work(), None)
+        except Exception as error:  # noqa: BLE001 - handed to whoever waits
+            answer = (None, error)
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(settle, *answer)
+
+    threading.Thread(target=run, name="probe", daemon=True).start()
+    return await done
 
 
 def key_of(spec: SourceSpec) -> str:

@@ -30,9 +30,10 @@ class RedisOutlet:
         """Append to the buffer that ``consume`` empties. Raises LeaseLost, QueueUnavailable, QueueFull."""
         packed = self._packed(item)
         what = "wait" if wait else "buffer"
-        while packed is not None and not await self._ownership.write(
-            self._lease, what, keys.stream_buffer(self._lease.id), packed, most
-        ):
+        key = keys.stream_buffer(self._lease.id)
+        while packed is not None:
+            if await self._ownership.write(self._lease, what, key, packed, most):
+                return
             await asyncio.sleep(FULL_AGAIN_S)
 
     async def publish(self, item: dict[str, Any]) -> None:

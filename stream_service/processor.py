@@ -11,6 +11,7 @@ from typing import Any
 
 from typing_extensions import override
 
+from shared.streams.spec import PipelineSpec
 from stream_service.frame import Cause, Frame
 
 
@@ -27,6 +28,14 @@ class Outcome:
 
 class Processor:
     """One per source of a stream. By itself it passes frames to the sinks as they are."""
+
+    live: bool = True
+    """Whether the source is live; from others no frame may be lost."""
+
+    def adapt(self, spec: PipelineSpec) -> bool:
+        """Take over a changed specification. False when a new processor is needed."""
+        del spec
+        return False
 
     async def begin(self, frame: Frame) -> Outcome:
         """The part without state. Never raises; a failure is an outcome."""
@@ -56,4 +65,3 @@ class Failing(Processor):
         """The same failure for each frame."""
         del frame
         return Outcome(cause="model_failed", error=self._error)
-

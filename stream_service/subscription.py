@@ -27,10 +27,12 @@ class Subscription:
     that needs no processing, because it was done before a takeover.
     """
 
-    def __init__(self, spec: SourceSpec, max_fps: float | None, index: int, skip: int = 0) -> None:
+    def __init__(
+        self, spec: SourceSpec, max_fps: float | None, index: int, counts: Counter[str] | None = None, skip: int = 0
+    ) -> None:
         self.spec = spec
         self.index = index
-        self.counts: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter() if counts is None else counts
         self.live = True
         self.muted = False
         self.ended = False

@@ -1,43 +1,31 @@
-"""Objects of one source followed over its frames: ByteTrack (Zhang et al. 2022), supervision's."""
+"""Objects of one source followed over its frames (ByteTrack)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+from shared.workflows.tracking.bytetrack import NO_ID, ByteTrack
+
 
 class Tracker:
     """Gives predictions a ``tracker_id``; ids begin at 1 and are of this source only."""
 
-    def __init__(self, fps: float = 30.0) -> None:
-        self._fps = fps
-        self._tracker: Any = None
+    def __init__(self) -> None:
+        self._tracks = ByteTrack()
 
     def follow(self, answer: Mapping[str, Any]) -> dict[str, Any]:
         """The answer with a ``tracker_id`` at each object that is being followed, None at the others."""
         rows = answer.get("predictions")
         if not isinstance(rows, list) or (rows and "x" not in rows[0]):
             return dict(answer)
-        import numpy as np  # noqa: PLC0415 - with supervision
-        import supervision as sv  # noqa: PLC0415 - seconds of imports, for those only who track
-
-        if self._tracker is None:
-            self._tracker = sv.ByteTrack(frame_rate=max(1, round(self._fps)))
-        boxes = [
-            (row["x"] - row["width"] / 2, row["y"] - row["height"] / 2)
-            + (row["x"] + row["width"] / 2, row["y"] + row["height"] / 2)
-            for row in rows
-        ]
-        found = sv.Detections(
-            xyxy=np.asarray(boxes, np.float32).reshape(-1, 4),
-            confidence=np.asarray([row["confidence"] for row in rows], np.float32),
-            class_id=np.asarray([row.get("class_id", 0) for row in rows], int),
-            data={"row": np.arange(len(rows))},
-        )
-        followed = self._tracker.update_with_detections(found)
-        ids = {int(row): int(number) for row, number in zip(followed.data.get("row", ()), followed.tracker_id, strict=True)}
-        return {**answer, "predictions": [{**row, "tracker_id": ids.get(index)} for index, row in enumerate(rows)]}
+        corners = [(row["x"], row["y"], row["width"] / 2, row["height"] / 2) for row in rows]
+        boxes = np.asarray([(x - w, y - h, x + w, y + h) for x, y, w, h in corners], float).reshape(-1, 4)
+        ids = self._tracks.update(boxes, np.asarray([row["confidence"] for row in rows], float))
+        named = [None if number == NO_ID else int(number) for number in ids.tolist()]
+        return {**answer, "predictions": [{**row, "tracker_id": one} for row, one in zip(rows, named, strict=True)]}
 
     def reset(self) -> None:
         """Forget everything: the source was connected anew."""
-        self._tracker = None
+        self._tracks = ByteTrack()

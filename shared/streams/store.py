@@ -153,7 +153,8 @@ class StreamStore:
             if answer:
                 break
         if not answer:
-            await self._ask(self._client.lrem(keys.STREAM_PROBES, 1, request)  # type: ignore[arg-type] # redis-py takes bytes too)
+            queue: Any = self._client  # typed for str, takes bytes
+            await self._ask(queue.lrem(keys.STREAM_PROBES, 1, request))
             raise SourceUnreachable("No stream service could open the sources in time; try again.")
         told = mapping(answer[1])
         if told.get("error"):

@@ -1,0 +1,44 @@
+"""``python -m stream_service``: run streams until SIGTERM or SIGINT, then hand them to the other replicas."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+
+import av.logging
+
+from shared import log
+from stream_service.service import Service
+from stream_service.settings import StreamSettings
+
+
+async def serve(settings: StreamSettings) -> None:
+    """Run until a signal."""
+    service = asyncio.create_task(Service(settings).run())
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, service.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await service
+
+
+def main() -> None:
+    """Run; the process ends even when a camera's thread hangs in its library."""
+    settings = StreamSettings()
+    log.configure(settings, "streams")
+    av.logging.set_level(None)  # FFmpeg's own lines show URLs with their passwords
+    code = 1
+    try:
+        asyncio.run(serve(settings))
+        code = 0
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

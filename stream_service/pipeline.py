@@ -1,0 +1,208 @@
+"""One stream at work: a lane for each source, its sinks, and what is to change while it runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import structlog
+
+from shared.errors import VisionfleetError
+from shared.registry import Registry
+from shared.streams.ownership import Lease
+from shared.streams.spec import PipelineSpec, SinkSpec, SourceSpec
+from stream_service import sink as sinks
+from stream_service.figures import Figures
+from stream_service.frame import Frame
+from stream_service.hub import Hub
+from stream_service.lane import Lane, result_of
+from stream_service.outlet import RedisOutlet
+from stream_service.processor import Outcome, Processor
+from stream_service.runner import SinkRunner
+from stream_service.settings import StreamSettings
+from stream_service.subscription import Subscription
+
+log = structlog.get_logger(__name__)
+ALWAYS = ("feed", "preview")
+LIVE_WINDOW, SHARED_WINDOW, FILE_WINDOW = 1, 2, 8
+"""Measured: 1 is fastest for a lone camera, 2 fills batches when cameras share a model; files hide their round trip."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What every stream of this service uses."""
+
+    hub: Hub
+    settings: StreamSettings
+    sinks: Registry[type[sinks.Sink]]
+    processor: Callable[[PipelineSpec, SourceSpec, str], Processor]
+
+
+class Pipeline:
+    """Made for one lease; ``apply`` brings it in line with what the lease says is wanted."""
+
+    def __init__(self, lease: Lease, parts: Parts, outlet: RedisOutlet) -> None:
+        self.lease = lease
+        self.outlet = outlet
+        self.lanes: dict[str, Lane] = {}
+        self._parts = parts
+        self._spec = lease.spec
+        self._restarts = lease.restarts
+        self._figures: dict[str, Figures] = {}
+        self._sinks: list[tuple[SinkSpec, SinkRunner]] = []
+        self._error: dict[str, Any] | None = None
+        self._done = {name: int(source.get("done", 0)) for name, source in lease.status.get("sources", {}).items()}
+
+    async def apply(self) -> None:
+        """Start, change, pause, go on: whatever it takes to be as wanted. Does nothing when it is."""
+        lease = self.lease
+        if lease.restarts != self._restarts:
+            self._restarts = lease.restarts
+            await self._stop_lanes()
+            self._done.clear()
+        before, self._spec = self._spec, lease.spec
+        await self._apply_sinks()
+        for source_id in [one for one in self.lanes if one not in {source.id for source in self._spec.sources}]:
+            await self._stop_lane(source_id)
+        for index, source in enumerate(self._spec.sources):
+            await self._apply_source(index, source, before)
+
+    @property
+    def over(self) -> str:
+        """ "ended" or "failed" once every source is over, else ""."""
+        lanes = list(self.lanes.values())
+        if not lanes or len(lanes) < len(self._spec.sources) or not all(lane.over for lane in lanes):
+            return ""
+        return "failed" if all(lane.subscription.failure for lane in lanes) else "ended"
+
+    async def finish(self) -> None:
+        """After the end: let the sinks take what waits."""
+        for _, runner in self._sinks:
+            await runner.drain()
+
+    async def stop(self) -> None:
+        """End at once, wherever it is."""
+        await self._stop_lanes()
+        for _, runner in self._sinks:
+            await runner.stop()
+        self._sinks = []
+
+    def set_windows(self, sharing: int) -> None:
+        """Adjust how many frames are in flight; ``sharing`` is how many live sources use this stream's model."""
+        for lane in self.lanes.values():
+            live = SHARED_WINDOW if sharing > 1 else LIVE_WINDOW
+            lane.window = self._spec.window or (live if lane.subscription.live else FILE_WINDOW)
+
+    def report(self) -> dict[str, Any]:
+        """What clients see, and what a next owner begins with."""
+        now = time.monotonic()
+        sources = {}
+        for source in self._spec.sources:
+            lane = self.lanes.get(source.id)
+            own = lane.report(now) if lane is not None else {"state": "paused", "reference": source.shown}
+            counts = dict(self._figures[source.id].counts) if source.id in self._figures else {}
+            sources[source.id] = {"done": self._done.get(source.id, 0), **own, "counts": counts}
+        return {
+            "sources": sources,
+            "sinks": [runner.report() for _, runner in self._sinks],
+            "error": self._error,
+            "reported_at": time.time(),
+        }
+
+    async def _apply_source(self, index: int, source: SourceSpec, before: PipelineSpec) -> None:
+        lane, desired = self.lanes.get(source.id), self.lease.desired
+        if lane is not None and not self._still_fits(lane, source, before):
+            await self._stop_lane(source.id)
+            lane = None
+        if lane is None and desired != "paused":
+            lane = self._start_lane(index, source)
+        if lane is None:
+            return
+        lane.subscription.index = index
+        lane.subscription.set_pace(self._spec.fps_of(source))
+        live = lane.subscription.live
+        if desired == "paused" and live:
+            await self._stop_lane(source.id)
+        else:
+            lane.subscription.muted = desired == "muted"
+            if lane.held != (not live and desired != "running"):
+                lane.hold(not lane.held)
+
+    def _still_fits(self, lane: Lane, source: SourceSpec, before: PipelineSpec) -> bool:
+        old = lane.subscription.spec
+        lane.subscription.spec = source if old.model_copy(update={"max_fps": source.max_fps}) == source else old
+        if lane.subscription.spec != source:
+            return False
+        return before == self._spec or lane.processor.adapt(self._spec)
+
+    def _start_lane(self, index: int, source: SourceSpec) -> Lane | None:
+        figures = self._figures.setdefault(source.id, Figures())
+        skip = self._done.get(source.id, 0)
+        subscription = Subscription(source, self._spec.fps_of(source), index, figures.counts, skip)
+        try:
+            processor = self._parts.processor(self._spec, source, self.lease.id)
+            camera = self._parts.hub.join(subscription)
+        except VisionfleetError as error:
+            self._error = error.to_dict()
+            return None
+        lane = Lane(subscription, camera, processor, figures, partial(self._emit, source.id))
+        lane.done = skip
+        self.lanes[source.id] = lane
+        lane.start()
+        return lane
+
+    async def _stop_lane(self, source_id: str) -> None:
+        lane = self.lanes.pop(source_id)
+        if not lane.subscription.live:
+            self._done[source_id] = lane.done
+        self._parts.hub.leave(lane.subscription, lane.camera)
+        await lane.stop()
+
+    async def _stop_lanes(self) -> None:
+        for source_id in list(self.lanes):
+            await self._stop_lane(source_id)
+
+    async def _apply_sinks(self) -> None:
+        wanted = list(self._spec.sinks)
+        wanted += [SinkSpec(type=name) for name in ALWAYS if all(spec.type != name for spec in wanted)]
+        kept = [entry for entry in self._sinks if entry[0] in wanted]
+        for entry in self._sinks:
+            if entry not in kept:
+                await entry[1].stop()
+        self._sinks = kept
+        for number, spec in enumerate(wanted):
+            if all(spec != there for there, _ in kept):
+                self._add_sink(number, spec)
+
+    def _add_sink(self, number: int, spec: SinkSpec) -> None:
+        settings = self._parts.settings
+        context = sinks.SinkContext(
+            pipeline_id=self.lease.id,
+            name=f"{spec.type}-{number}",
+            live=any(self._parts.hub.is_live(source) for source in self._spec.sources),
+            source_ids=tuple(source.id for source in self._spec.sources),
+            folder=settings.stream_output_dir / self.lease.id,
+            settings=settings,
+            outlet=self.outlet,
+        )
+        try:
+            runner = SinkRunner(sinks.make(spec, context, self._parts.sinks), settings.stream_sink_timeout_s)
+        except VisionfleetError as error:
+            self._error = error.to_dict()
+            return
+        runner.start()
+        self._sinks.append((spec, runner))
+
+    async def _emit(self, source_id: str, frame: Frame, outcome: Outcome, age_ms: float) -> None:
+        lane = self.lanes.get(source_id)
+        if lane is None:
+            return
+        if not self.lease.valid(self._parts.settings.stream_lease_s):
+            lane.figures.counts["lease_lost"] += 1  # somebody else may be giving out results of this stream by now
+            return
+        result = result_of(self.lease.id, self.lease.epoch, lane.sequence, (frame, outcome, age_ms))
+        for _, runner in self._sinks:
+            await runner.put(result, live=lane.subscription.live)

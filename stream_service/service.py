@@ -1,0 +1,66 @@
+"""The service on one screen."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import socket
+from concurrent.futures import ThreadPoolExecutor
+
+import structlog
+
+from shared.fleet.view import FleetView
+from shared.queue.dispatcher import Dispatcher
+from shared.redis import connect_async
+from shared.streams.ownership import Ownership
+from shared.streams.spec import PipelineSpec, SourceSpec
+from stream_service import sink
+from stream_service.budget import Budget
+from stream_service.fleet import FleetWatch
+from stream_service.hub import Hub
+from stream_service.model import Machinery, ModelProcessor
+from stream_service.pipeline import Parts
+from stream_service.probes import Probes
+from stream_service.processor import Processor
+from stream_service.settings import StreamSettings
+from stream_service.supervisor import Supervisor
+
+log = structlog.get_logger(__name__)
+
+
+class Service:
+    """One replica. ``run`` until canceled."""
+
+    def __init__(self, settings: StreamSettings) -> None:
+        self.settings = settings
+        self.replica = settings.stream_name or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
+
+    async def run(self) -> None:
+        """Connect, take up streams, and at the end give them back."""
+        settings = self.settings
+        client, view = connect_async(settings), FleetView(settings, settings)
+        dispatcher = Dispatcher(settings, settings)
+        hub = Hub(settings)
+        encoders = ThreadPoolExecutor(settings.stream_encode_threads, "encode")
+        machinery = Machinery(dispatcher, FleetWatch(view), encoders, Budget(settings.stream_inflight_bytes))
+
+        def processor(spec: PipelineSpec, source: SourceSpec, stream_id: str) -> Processor:
+            del source
+            return ModelProcessor(spec, spec.model, stream_id, machinery) if spec.model else Processor()
+
+        parts = Parts(hub, settings, sink.registry(), processor)
+        ownership = Ownership(client, settings, self.replica, settings.stream_lease_s)
+        await dispatcher.start()
+        log.info("streams.ready", replica=self.replica)
+        probes = asyncio.create_task(Probes(client, ownership, parts).run())
+        try:
+            await Supervisor(client, ownership, parts).run()
+        finally:
+            probes.cancel()
+            hub.close()
+            encoders.shutdown(wait=False, cancel_futures=True)
+            await dispatcher.close()
+            await view.close()
+            await client.aclose()
+            log.info("streams.stopped", replica=self.replica)
