@@ -64,7 +64,7 @@ class FakeOutlet:
         self.shown: list[tuple[str, bytes]] = []
         self.watching = {"results", "preview"}
 
-    async def buffer(self, item: dict[str, Any], most: int) -> None:
+    async def buffer(self, item: dict[str, Any], most: int, *, wait: bool = False) -> None:
         self.buffered = [*self.buffered, item][-most:]
 
     async def publish(self, item: dict[str, Any]) -> None:
