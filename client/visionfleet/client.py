@@ -14,6 +14,7 @@ from visionfleet.api import inference
 from visionfleet.api.batches import Batches
 from visionfleet.api.inference import Inference
 from visionfleet.api.jobs import Jobs
+from visionfleet.api.keys import Keys
 from visionfleet.api.models import Models
 from visionfleet.api.operations import DeadLetters, Operations
 from visionfleet.api.webhooks import Webhooks
@@ -41,6 +42,10 @@ class SyncWebhooks(Webhooks, Sync):
     """Webhooks, blocking."""
 
 
+class SyncKeys(Keys, Sync):
+    """API keys, blocking."""
+
+
 class SyncDeadLetters(DeadLetters, Sync):
     """Dead letters, blocking."""
 
@@ -48,7 +53,7 @@ class SyncDeadLetters(DeadLetters, Sync):
 class Client(Inference, Operations, Sync):
     """Talks to a Visionfleet server. Keeps connections open, may be shared by threads, and is a context manager.
 
-    Its parts: ``jobs``, ``batches``, ``models``, ``webhooks``, ``dead_letters``.
+    Its parts: ``jobs``, ``batches``, ``models``, ``webhooks``, ``keys``, ``dead_letters``.
 
     Args:
         url: the server; VISIONFLEET_URL or this machine when not given.
@@ -74,6 +79,7 @@ class Client(Inference, Operations, Sync):
         self.batches = SyncBatches(core, self._driver)
         self.models = SyncModels(core, self._driver)
         self.webhooks = SyncWebhooks(core, self._driver)
+        self.keys = SyncKeys(core, self._driver)
         self.dead_letters = SyncDeadLetters(core, self._driver)
 
     def __enter__(self) -> Self:
@@ -131,6 +137,10 @@ class AsyncWebhooks(Webhooks, Async):
     """Webhooks, awaited."""
 
 
+class AsyncKeys(Keys, Async):
+    """API keys, awaited."""
+
+
 class AsyncDeadLetters(DeadLetters, Async):
     """Dead letters, awaited."""
 
@@ -154,6 +164,7 @@ class AsyncClient(Inference, Operations, Async):
         self.batches = AsyncBatches(core, self._driver)
         self.models = AsyncModels(core, self._driver)
         self.webhooks = AsyncWebhooks(core, self._driver)
+        self.keys = AsyncKeys(core, self._driver)
         self.dead_letters = AsyncDeadLetters(core, self._driver)
 
     async def __aenter__(self) -> Self:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from visionfleet import __version__
-from visionfleet.cli import dlq, doctor, infer, jobs, live, models, status, up
+from visionfleet.cli import dlq, doctor, infer, jobs, keys, live, models, status, up
 from visionfleet.cli.console import say
 from visionfleet.cli.exits import EPILOG, Group
 
@@ -24,6 +24,7 @@ app.command("up", epilog=EPILOG, context_settings={"allow_extra_args": True, "ig
 app.command("infer", epilog=EPILOG)(infer.infer)
 app.add_typer(models.app, name="models", epilog=EPILOG)
 app.add_typer(jobs.app, name="jobs", epilog=EPILOG)
+app.add_typer(keys.app, name="keys", epilog=EPILOG)
 app.add_typer(dlq.app, name="dlq", epilog=EPILOG)
 app.command("queues", epilog=EPILOG)(live.queues)
 app.command("workers", epilog=EPILOG)(live.workers)

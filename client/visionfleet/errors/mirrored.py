@@ -8,6 +8,7 @@ __all__ = [
     "BlobsUnavailable",
     "Conflict",
     "DeadlineExceeded",
+    "Forbidden",
     "IdempotencyConflict",
     "IdempotencyMismatch",
     "ImageTooLarge",
@@ -31,6 +32,9 @@ __all__ = [
     "NotFound",
     "QueueFull",
     "QueueUnavailable",
+    "QuotaExceeded",
+    "RateLimited",
+    "SinkUnavailable",
     "SourceError",
     "SourceNotFound",
     "SourceRefused",
@@ -40,6 +44,8 @@ __all__ = [
     "StreamNotFound",
     "StreamsFull",
     "TooLarge",
+    "TooManyAtOnce",
+    "Unauthorized",
     "Unavailable",
     "UnsupportedTask",
 ]
@@ -154,6 +160,18 @@ class LetterNotFound(NotFound):
     default_code = "letter_not_found"
 
 
+class Unauthorized(VisionfleetError):
+    """The request carries no API key, or none that works."""
+
+    default_code = "unauthorized"
+
+
+class Forbidden(VisionfleetError):
+    """The API key works and does not allow this, or the request comes from another site's page."""
+
+    default_code = "forbidden"
+
+
 class Unavailable(VisionfleetError):
     """Not now; the same call may succeed later."""
 
@@ -173,6 +191,24 @@ class QueueFull(Unavailable):
     default_code = "queue_full"
 
 
+class QuotaExceeded(QueueFull):
+    """The caller's own share of the queue is used up; others are served."""
+
+    default_code = "quota_exceeded"
+
+
+class RateLimited(Unavailable):
+    """The API key sends more requests than its rate allows."""
+
+    default_code = "rate_limited"
+
+
+class TooManyAtOnce(Unavailable):
+    """The API key has as many requests under way as it may."""
+
+    default_code = "too_many_at_once"
+
+
 class QueueUnavailable(Unavailable):
     """Redis does not answer."""
 
@@ -189,6 +225,12 @@ class StreamsFull(Unavailable):
     """Every live stream service holds as many sources as it may."""
 
     default_code = "streams_full"
+
+
+class SinkUnavailable(Unavailable):
+    """Where a stream's results should go does not take them: no connection, no room, no answer."""
+
+    default_code = "sink_unavailable"
 
 
 class BlobsUnavailable(Unavailable):
