@@ -46,6 +46,7 @@ status of each is assigned once, in ``api_service/errors.py``. Messages tell the
     │   └── IdempotencyConflict     the key's job is no more
     ├── ModelLoadFailed             the model's files are broken or unsupported
     ├── InferenceFailed             the model raised
+    ├── WorkflowError               a workflow's definition, inputs or steps; ``details`` say which block
     └── JobPoisoned                 it was tried max_attempts times and every worker was lost
 """
 
@@ -330,6 +331,12 @@ class InferenceFailed(VisionfleetError):
     """The model raised while it ran."""
 
     code = "inference_failed"
+
+
+class WorkflowError(VisionfleetError):
+    """A workflow could not be compiled or run. ``shared/workflows/errors.py`` has one class for each way."""
+
+    code = "workflow_error"
 
 
 class JobPoisoned(VisionfleetError):

@@ -22,8 +22,8 @@ How ``run`` is called:
 - No field takes batch data: once. A field may still be given batch data: then once per element, in index order.
 - ``batch`` names fields: once for all elements. Those are ``Batch`` objects (other fields as they are) and ``run``
   answers with a list, one entry per element.
-- ``output_offset = 1``: an entry is a list itself, the nested elements of one element. ``-1``: fields come as a
-  ``Batch`` per parent, and an entry is one for each parent.
+- ``output_offset = 1``: an entry is a list itself, the nested elements of one element. ``-1``: what was one value per
+  element comes as a ``Batch`` per parent (so ``run`` is called per parent), and there is one entry for each parent.
 - ``input_offsets = {"crops": 1}``: that field is one level deeper than ``reference``; it comes as a ``Batch`` per
   element.
 - Elements that are missing (control flow ended their branch, or a step answered None) are left out, unless
@@ -119,6 +119,9 @@ class Block:
         self.step = step
         self.init_values = dict(init_values or {})
 
+    def close(self) -> None:
+        """Called when the session ends; files and processes that the block holds are to be let go of."""
+
     @classmethod
     def actual_outputs(cls, step: StepFields) -> Outputs:
         """The outputs of one step, for blocks that declare ``*``."""
@@ -159,8 +162,7 @@ class BlockSpec:
     @property
     def takes_batches(self) -> bool:
         """Whether ``run`` is called once for all elements."""
-        block = self.block
-        return bool(block.batch or block.batch_or_scalar or block.auto_batch)
+        return bool(self.block.batch or self.block.batch_or_scalar)
 
     def renamed(self, step: Mapping[str, Any]) -> dict[str, Any]:
         """The step with other names of fields put right."""

@@ -1,0 +1,63 @@
+"""The outputs of a run: one dictionary per element of the input batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import supervision as sv
+
+from shared.workflows.batch import Index
+from shared.workflows.data import RunData
+from shared.workflows.detections import to_root
+from shared.workflows.plan import ROOT, Lineage, OutputPlan, Plan
+from shared.workflows.selectors import Ref
+
+
+def construct(plan: Plan, data: RunData) -> list[dict[str, Any]]:
+    """Values of one element as they are, deeper levels as nested lists, single values in each dictionary.
+
+    Levels that no input has (a step made them of single values) are whole in each dictionary. Without any output
+    that belongs to an input there is one dictionary.
+    """
+    from_inputs = any(output.lineage[:1] == ROOT for output in plan.outputs)
+    rows = data.indices[ROOT] if from_inputs else [()]
+    return [{output.output.name: _value(data, output, row) for output in plan.outputs} for row in rows]
+
+
+def _value(data: RunData, output: OutputPlan, row: Index) -> Any:
+    if isinstance(output.source, Ref):
+        return _of(data, output, output.source, row)
+    return {name: _of(data, output, ref, row) for name, ref in output.source.items()}
+
+
+def _of(data: RunData, output: OutputPlan, ref: Ref, row: Index) -> Any:
+    lineage = data.plan.lineage_of(ref)
+    if not lineage:
+        return data.value(ref)
+    own = lineage[:1] != ROOT
+    value = _nested(data, ref, lineage, () if own else row)
+    return moved(value) if output.output.coordinates_system == "parent" else value
+
+
+def _nested(data: RunData, ref: Ref, lineage: Lineage, index: Index) -> Any:
+    """The value at an index, or the list of all below it."""
+    if len(index) == len(lineage):
+        return data.value(ref, index)
+    children = data.children(lineage[: len(index) + 1], index)
+    if not children:  # an empty place has the depth that a full one would have
+        empty: list[Any] = []
+        for _ in range(len(lineage) - len(index) - 1):
+            empty = [empty]
+        return empty
+    return [_nested(data, ref, lineage, child) for child in children]
+
+
+def moved(value: Any) -> Any:
+    """A value with all detections in it in the coordinates of their root image."""
+    if isinstance(value, sv.Detections):
+        return to_root(value)
+    if isinstance(value, list):
+        return [moved(item) for item in value]
+    if isinstance(value, dict):
+        return {key: moved(item) for key, item in value.items()}
+    return value

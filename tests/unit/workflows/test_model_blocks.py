@@ -1,0 +1,216 @@
+"""Model blocks: what they ask the model executor for, and what they make of its answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from shared.errors import NoWorkerForHardware
+from shared.workflows import errors
+from shared.workflows.images import WorkflowImage
+from shared.workflows.models import FixedModels
+from shared.workflows.rows import compressed, unrolled
+from shared.workflows.services import Services
+from shared.workflows.testing import run_workflow
+
+BOX = {"x": 20.0, "y": 15.0, "width": 20.0, "height": 10.0, "confidence": 0.5, "class": "cat", "class_id": 3,
+       "detection_id": "d1"}  # fmt: skip
+IMAGE = {"width": 60, "height": 40}
+MASK = np.zeros((40, 60), bool)
+MASK[10:20, 10:30] = True
+
+
+def rle(mask: Any) -> dict[str, Any]:
+    flat = mask.T.reshape(-1)
+    lengths = np.diff(np.flatnonzero(np.diff(np.concatenate([[not flat[0]], flat, [not flat[-1]]]))))
+    counts = [int(n) for n in lengths] if not flat[0] else [0, *map(int, lengths)]
+    return {"size": list(mask.shape), "counts": compressed(counts)}
+
+
+def png(plane: Any) -> bytes:
+    return bytes(cv2.imencode(".png", plane)[1])
+
+
+ANSWERS: dict[str, Any] = {
+    "detector": {"task": "object-detection", "image": IMAGE, "predictions": [BOX]},
+    "nothing": {"task": "object-detection", "image": IMAGE, "predictions": []},
+    "masks": {"task": "instance-segmentation", "image": IMAGE, "predictions": [
+        BOX | {"rle": rle(MASK), "mask_format": "rle"}]},
+    "points": {"task": "keypoint-detection", "image": IMAGE, "predictions": [
+        BOX | {"keypoints": [{"x": 12.0, "y": 11.0, "confidence": 0.9, "class_id": 0, "class": "nose"}]}]},
+    "classifier": {"task": "classification", "image": IMAGE, "top": "cat", "confidence": 0.9,
+                   "predictions": [{"class": "cat", "class_id": 0, "confidence": 0.9}]},
+    "labels": {"task": "classification", "image": IMAGE, "predicted_classes": ["cat"],
+               "predictions": {"cat": {"confidence": 0.9, "class_id": 0}}},
+    "pixels": {"task": "semantic-segmentation", "image": IMAGE, "predictions": {
+        "segmentation_mask": png(MASK.astype(np.uint8) * 2), "confidence_mask": png(np.full((40, 60), 255, np.uint8)),
+        "class_map": {"0": "background", "1": "road", "2": "sky"}, "present_class_ids": [0, 2]}},
+}  # fmt: skip
+
+
+def models() -> FixedModels:
+    return FixedModels({name: [answer] for name, answer in ANSWERS.items()})
+
+
+def run(kind: str, model: str, executor: FixedModels | None = None, count: int = 1, **fields: Any) -> list[Any]:
+    definition = {
+        "version": "1.0",
+        "inputs": [{"type": "InferenceImage", "name": "image"}],
+        "steps": [{"type": kind, "name": "model", "image": "$inputs.image", "model_id": model, **fields}],
+        "outputs": [
+            {"type": "JsonField", "name": "all", "selector": "$steps.model.*"},
+            {"type": "JsonField", "name": "predictions", "selector": "$steps.model.predictions"},
+        ],
+    }
+    picture = np.zeros((40, 60, 3), np.uint8)
+    services = Services(models=executor or models())
+    return run_workflow(definition, {"image": [picture] * count}, services=services, serialised=True)
+
+
+def test_all_images_go_out_in_one_call_with_the_step_s_parameters() -> None:
+    executor = models()
+    rows = run("ObjectDetectionModel", "detector", executor, 3, confidence=0.2, class_filter=["cat"], hardware="gpu")
+    (call,) = executor.calls
+    assert (len(rows), len(call.images), call.model_id, call.task, call.hardware) == (
+        (3, 3, "detector", "object-detection", "gpu")
+    )
+    assert call.params == {
+        "confidence": 0.2, "class_filter": ["cat"], "iou_threshold": 0.3, "max_detections": 300,
+        "class_agnostic_nms": False, "max_candidates": 3000,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("mode", "asked"), [("best", None), ("default", None), ("custom", 0.7)])
+def test_the_confidence_may_be_left_to_the_model(mode: str, asked: float | None) -> None:
+    executor = models()
+    run(
+        "roboflow_core/roboflow_object_detection_model@v3",
+        "detector",
+        executor,
+        confidence_mode=mode,
+        custom_confidence=0.7,
+    )
+    assert executor.calls[0].params.get("confidence") == asked
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_boxes_come_out_as_they_went_in(version: int) -> None:
+    (row,) = run(f"roboflow_core/roboflow_object_detection_model@v{version}", "detector")
+    assert row["predictions"] == {"image": IMAGE, "predictions": [BOX | {"parent_id": "image.[0]"}]}
+    assert set(row["all"]) == {"inference_id", "predictions"} | ({"model_id"} if version > 1 else set())
+
+
+def test_no_boxes_have_no_image_size() -> None:
+    (row,) = run("ObjectDetectionModel", "nothing")
+    assert row["predictions"] == {"image": {"width": None, "height": None}, "predictions": []}
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_masks_are_written_as_outlines(version: int) -> None:
+    (row,) = run(f"roboflow_core/roboflow_instance_segmentation_model@v{version}", "masks")
+    (found,) = row["predictions"]["predictions"]
+    assert {(p["x"], p["y"]) for p in found["points"]} == {(10, 10), (29, 10), (29, 19), (10, 19)}
+
+
+def test_masks_are_written_as_run_lengths() -> None:
+    (row,) = run("roboflow_core/roboflow_instance_segmentation_model@v4", "masks")
+    (found,) = row["predictions"]["predictions"]
+    assert "points" not in found
+    assert (unrolled(found["rle_mask"]["counts"], *found["rle_mask"]["size"]) == MASK).all()
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_keypoints(version: int) -> None:
+    (row,) = run(f"roboflow_core/roboflow_keypoint_detection_model@v{version}", "points")
+    (found,) = row["predictions"]["predictions"]
+    (point,) = found["keypoints"]
+    assert {**point, "confidence": round(point["confidence"], 6)} == {
+        "class": "nose", "class_id": 0, "confidence": 0.9, "x": 12.0, "y": 11.0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_classifications_say_what_they_are_about(version: int) -> None:
+    (row,) = run(f"roboflow_core/roboflow_classification_model@v{version}", "classifier")
+    found = row["predictions"]
+    assert (found["top"], found["prediction_type"], found["parent_id"]) == ("cat", "classification", "image.[0]")
+    (many,) = run(f"roboflow_core/roboflow_multi_label_classification_model@v{version}", "labels")
+    assert many["predictions"]["predicted_classes"] == ["cat"]
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_each_class_of_a_map_is_a_detection(version: int) -> None:
+    (row,) = run(f"roboflow_core/roboflow_semantic_segmentation_model@v{version}", "pixels")
+    (found,) = row["predictions"]["predictions"]
+    assert (found["class"], found["class_id"], found["confidence"]) == ("sky", 2, 1.0)
+    assert (found["x"], found["y"], found["width"], found["height"]) == (20, 15, 20, 10)
+    assert (unrolled(found["rle_mask"]["counts"], *found["rle_mask"]["size"]) == MASK).all()
+
+
+def test_crops_of_all_images_are_classified_in_one_call_and_boxes_return_to_the_root() -> None:
+    executor = models()
+    definition = {
+        "version": "1.0",
+        "inputs": [{"type": "WorkflowImage", "name": "image"}],
+        "steps": [
+            {"type": "ObjectDetectionModel", "name": "find", "image": "$inputs.image", "model_id": "detector"},
+            {"type": "Crop", "name": "crop", "image": "$inputs.image", "predictions": "$steps.find.predictions"},
+            {"type": "ClassificationModel", "name": "name", "image": "$steps.crop.crops", "model_id": "classifier"},
+            {"type": "ObjectDetectionModel", "name": "again", "image": "$steps.crop.crops", "model_id": "nested"},
+        ],
+        "outputs": [
+            {"type": "JsonField", "name": "names", "selector": "$steps.name.predictions"},
+            {"type": "JsonField", "name": "own", "selector": "$steps.again.predictions", "coordinates_system": "own"},
+            {"type": "JsonField", "name": "root", "selector": "$steps.again.predictions"},
+            {"type": "JsonField", "name": "crops", "selector": "$steps.crop.crops"},
+        ],
+    }
+    nested = {
+        "image": {"width": 20, "height": 10},
+        "predictions": [BOX | {"x": 5.0, "y": 5.0, "width": 4.0, "height": 2.0}],
+    }
+    executor = FixedModels({**{name: [answer] for name, answer in ANSWERS.items()}, "nested": [nested]})
+    picture = np.zeros((40, 60, 3), np.uint8)
+    rows = run_workflow(definition, {"image": [picture, picture]}, services=Services(models=executor), serialised=True)
+    assert [len(call.images) for call in executor.calls] == [2, 2, 2]
+    assert [[one["top"] for one in row["names"]] for row in rows] == [["cat"], ["cat"]]
+    (own,), (root,) = rows[0]["own"], rows[0]["root"]
+    assert (own["predictions"][0]["x"], own["predictions"][0]["parent_id"]) == (5, "d1")
+    assert own["predictions"][0]["root_parent_origin"] == {"offset_x": 10, "offset_y": 10, "width": 60, "height": 40}
+    assert (root["predictions"][0]["x"], root["predictions"][0]["y"]) == (15, 15)
+    assert (root["predictions"][0]["parent_id"], root["image"]) == ("image.[0]", IMAGE)
+    assert rows[0]["crops"][0]["parent_origin"] == {"offset_x": 10, "offset_y": 10, "width": 60, "height": 40}
+
+
+def test_a_model_that_cannot_be_run_is_the_step_s_error() -> None:
+    definition = {
+        "version": "1.0",
+        "inputs": [{"type": "WorkflowImage", "name": "image"}],
+        "steps": [{"type": "ObjectDetectionModel", "name": "m", "image": "$inputs.image", "model_id": "x"}],
+        "outputs": [],
+    }
+    with pytest.raises(errors.ClientCausedStepExecutionError) as caught:
+        run_workflow(definition, {"image": np.zeros((4, 4, 3), np.uint8)})
+    assert caught.value.details["cause"]["code"] == NoWorkerForHardware.code
+    assert caught.value.blocks[0]["block_id"] == "m"
+
+
+def test_run_lengths_survive_a_round_trip() -> None:
+    generator = np.random.default_rng(0)
+    for _ in range(50):
+        mask = generator.random((17, 23)) > generator.random()
+        runs = rle(mask)
+        assert (unrolled(runs["counts"], 17, 23) == mask).all()
+
+
+def test_an_untouched_image_keeps_its_bytes() -> None:
+    data = bytes(cv2.imencode(".png", np.zeros((4, 4, 3), np.uint8))[1])
+    definition = {"version": "1.0", "inputs": [{"type": "WorkflowImage", "name": "i"}], "steps": [],
+                  "outputs": [{"type": "JsonField", "name": "o", "selector": "$inputs.i"}]}  # fmt: skip
+    (row,) = run_workflow(definition, {"i": {"type": "base64", "value": data}}, serialised=True)
+    image = WorkflowImage.from_pixels(np.zeros((4, 4, 3), np.uint8))
+    assert row["o"]["value"].startswith("iVBOR")
+    assert image.base64_image.startswith("/9j/")
