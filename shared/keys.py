@@ -71,6 +71,8 @@ vf:stream:{id}:watch:{what}      string, a client watches ``results`` or ``previ
 vf:streams:wake                  stream, something about a stream has changed. Capped at 100; lives forever.
 vf:streams:probes                list of msgpack requests to try sources. Written by the API, popped by stream services.
 vf:streams:probe:{id}            list with the one msgpack answer to a probe. Lives 60 s.
+vf:streams:offers                list of msgpack WebRTC offers. Written by the API, popped by stream services.
+vf:streams:offer:{id}            list with the one msgpack answer to an offer. Lives 60 s.
 vf:streamers                     zset, stream service -> ms of its last beat. Written and pruned by stream services.
 vf:streamer:{id}                 string, msgpack of its load. Written by it; lives 6 s after its last beat.
 vf:keys                          hash, id of an API key -> msgpack, without the key itself. Written by key_change; lives
@@ -112,6 +114,7 @@ BATCHES = "vf:batches"
 STREAMS = "vf:streams"
 STREAMS_WAKE = "vf:streams:wake"
 STREAM_PROBES = "vf:streams:probes"
+STREAM_OFFERS = "vf:streams:offers"
 STREAMERS = "vf:streamers"
 KEYS = "vf:keys"
 KEYS_VERSION = "vf:keys:version"
@@ -245,6 +248,11 @@ def stream_watch(stream_id: str, what: str) -> str:
 def stream_probe(probe_id: str) -> str:
     """Answer to one probe."""
     return f"vf:streams:probe:{probe_id}"
+
+
+def stream_offer(offer_id: str) -> str:
+    """Answer to one WebRTC offer."""
+    return f"vf:streams:offer:{offer_id}"
 
 
 def streamer(replica: str) -> str:

@@ -25,6 +25,7 @@ from stream_service.probes import Probes
 from stream_service.processor import Processor
 from stream_service.settings import StreamSettings
 from stream_service.supervisor import Supervisor
+from stream_service.webrtc.reception import Reception
 
 log = structlog.get_logger(__name__)
 
@@ -54,10 +55,13 @@ class Service:
         await dispatcher.start()
         log.info("streams.ready", replica=self.replica)
         probes = asyncio.create_task(Probes(client, ownership, parts).run())
+        reception = asyncio.create_task(Reception(client, parts).run())
         try:
             await Supervisor(client, ownership, parts).run()
         finally:
             probes.cancel()
+            reception.cancel()
+            await asyncio.gather(reception, return_exceptions=True)
             hub.close()
             encoders.shutdown(wait=False, cancel_futures=True)
             await dispatcher.close()

@@ -48,6 +48,9 @@ class StreamSettings(RedisSettings, QueueSettings, LogSettings, StreamLimits):
     stream_roboflow_url: str = Field(
         "https://api.roboflow.com", description="Roboflow's API, for streams that collect datasets there."
     )
+    stream_webrtc_sessions: int = Field(8, ge=0, description="WebRTC sessions that one stream service holds at a time.")
+    stream_webrtc_timeout_s: float = Field(3_600.0, gt=0, description="Longest that one WebRTC session lasts.")
+    stream_upload_mb: int = Field(512, ge=1, description="Largest video that a WebRTC client may upload, in megabytes.")
     stream_folders: tuple[Path, ...] = Field(
         (), description="Folders of the server whose videos and images may be streamed, as a JSON list."
     )
