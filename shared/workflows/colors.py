@@ -9,13 +9,16 @@ from PIL import ImageColor
 
 from shared.errors import InvalidRequest
 
+_PURE = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "roboflow": (163, 81, 251)}
+"""Names that do not mean what CSS says, or that it does not know; supervision's."""
+
 _NUMBERS = re.compile(r"^(?:rgb|bgr)?\s*\(\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*\)$", re.IGNORECASE)
 
 
 def rgb(color: str | Sequence[int]) -> tuple[int, int, int]:
-    """Red, green and blue in 0..255 of a CSS name, ``#rgb``, ``#rrggbb``, ``rgb(r, g, b)``, ``bgr(b, g, r)`` or a list.
+    """Red, green and blue in 0..255, from a name, ``#rgb``, ``#rrggbb``, ``rgb(r, g, b)``, ``bgr(b, g, r)`` or a list.
 
-    Raises InvalidRequest.
+    Names are those of CSS, but ``green`` is full green. Raises InvalidRequest.
     """
     try:
         values = _of_text(color.strip()) if isinstance(color, str) else tuple(int(part) for part in color)
@@ -36,4 +39,6 @@ def _of_text(text: str) -> tuple[int, ...]:
     if numbers := _NUMBERS.match(text):
         values = tuple(int(part) for part in numbers.groups())
         return values[::-1] if text.lower().startswith("bgr") else values
+    if text.lower() in _PURE:
+        return _PURE[text.lower()]
     return tuple(ImageColor.getrgb(text.lower()))[:3]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from shared.errors import InvalidRequest
 from shared.workflows.tracking.matching import iou
 
 Box = npt.NDArray[np.generic]
@@ -39,10 +40,10 @@ class LockRules:
         bounds = (("min_votes", 1), ("lead_margin", 0), ("switch_after", 1), ("state_ttl", 1), ("reattach_window", 0))
         for name, least in bounds:
             if getattr(self, name) < least:
-                raise ValueError(f"{name} must be at least {least}, not {getattr(self, name)}")
+                raise InvalidRequest(f"{name} must be at least {least}, not {getattr(self, name)}")
         for name in ("vote_confidence", "reattach_iou"):
             if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must lie between 0 and 1, not {getattr(self, name)}")
+                raise InvalidRequest(f"{name} must lie between 0 and 1, not {getattr(self, name)}")
 
 
 @dataclass(frozen=True)

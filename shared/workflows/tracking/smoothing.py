@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from shared.errors import InvalidRequest
+
 Floats = npt.NDArray[np.float64]
 
 PROCESS_NOISE = 0.001
@@ -42,7 +44,7 @@ class Stabilizer:
 
     def __init__(self, window: int = 3, coefficient: float = 0.2) -> None:
         if window < 1 or not 0 <= coefficient <= 1:
-            raise ValueError("smoothing_window_size must be at least 1, bbox_smoothing_coefficient between 0 and 1")
+            raise InvalidRequest("smoothing_window_size must be at least 1, bbox_smoothing_coefficient between 0 and 1")
         self._window, self._coefficient = window, coefficient
         self._boxes: dict[int, Floats] = {}
         self._speeds: dict[int, _Speed] = {}

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from shared.errors import InvalidRequest
+
 Floats = npt.NDArray[np.float64]
 
 DIRECTIONS = ("left_to_right", "right_to_left", "vertical_top_to_bottom", "vertical_bottom_to_top")
@@ -45,9 +47,9 @@ class Reading:
 
     @classmethod
     def of(cls, xyxy: Floats, direction: str) -> Reading:
-        """Boxes [N, 4] read in that direction. Raises ValueError for a direction that is none."""
+        """Boxes [N, 4] read in that direction. Raises InvalidRequest for a direction that is none."""
         if direction not in DIRECTIONS:
-            raise ValueError(f"reading_direction must be one of {', '.join(DIRECTIONS)} or auto, not {direction!r}")
+            raise InvalidRequest(f"reading_direction must be one of {', '.join(DIRECTIONS)} or auto, not {direction!r}")
         centres = (xyxy[:, :2] + xyxy[:, 2:]) / 2
         extents = xyxy[:, 2:] - xyxy[:, :2]
         axis = 1 if direction.startswith("vertical") else 0
@@ -68,7 +70,7 @@ def by_tolerance(xyxy: Floats, texts: Sequence[str], direction: str, tolerance: 
     if len(xyxy) == 0:
         return ""
     if tolerance <= 0:
-        raise ValueError("tolerance must be greater than 0 pixels")
+        raise InvalidRequest("tolerance must be greater than 0 pixels")
     reading = Reading.of(xyxy, direction)
     corners = np.round(xyxy).astype(np.int64)
     vertical = direction.startswith("vertical")

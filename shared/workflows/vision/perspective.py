@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from shared.errors import InvalidRequest
+
 Quad = npt.NDArray[np.float64]
 """[4, 2]: bottom left, top left, top right, bottom right."""
 
@@ -19,12 +21,12 @@ Matrix = npt.NDArray[np.float64]
 def quad(polygons: Any) -> Quad:
     """The largest quadrilateral of one polygon or of a list of polygons, its corners put in order.
 
-    Raises ValueError when there is none with exactly four corners.
+    Raises InvalidRequest when there is none with exactly four corners.
     """
     items = [polygons] if _is_polygon(polygons) else list(polygons)
     found = [np.asarray(item, np.float64) for item in items if _is_polygon(item) and len(item) == 4]
     if not found:
-        raise ValueError("perspective_polygons needs a polygon of exactly 4 points [[x, y], ...]")
+        raise InvalidRequest("perspective_polygons needs a polygon of exactly 4 points [[x, y], ...]")
     return ordered(max(found, key=lambda points: float(cv2.contourArea(points.astype(np.float32)))))
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from shared.errors import InvalidRequest
+
 Boxes = npt.NDArray[np.int64]
 
 MAX_TILES = 10_000
@@ -20,11 +22,11 @@ def tiles(size: tuple[int, int], tile: tuple[int, int], overlap: tuple[float, fl
         equal: tiles at the right and lower border are moved inwards, so that all have one size and none comes twice;
             otherwise they are cut off at the border.
 
-    Raises ValueError for tiles that would not move on, and for more than MAX_TILES of them.
+    Raises InvalidRequest for tiles that would not move on, and for more than MAX_TILES of them.
     """
     spans = [_spans(*axis, equal=equal) for axis in zip(size, tile, overlap, strict=True)]
     if len(spans[0]) * len(spans[1]) > MAX_TILES:
-        raise ValueError(f"slices of {tile[0]}x{tile[1]} would be more than {MAX_TILES}; choose larger ones")
+        raise InvalidRequest(f"slices of {tile[0]}x{tile[1]} would be more than {MAX_TILES}; choose larger ones")
     return np.array([(x0, y0, x1, y1) for y0, y1 in spans[1] for x0, x1 in spans[0]], np.int64).reshape(-1, 4)
 
 
@@ -32,7 +34,7 @@ def _spans(size: int, tile: int, overlap: float, *, equal: bool) -> list[tuple[i
     tile = min(tile, size) if equal else tile
     stride = tile - int(overlap * tile)
     if tile <= 0 or stride <= 0:
-        raise ValueError("slices need a size above 0 and an overlap below 1")
+        raise InvalidRequest("slices need a size above 0 and an overlap below 1")
     starts = range(0, size, stride)
     if equal:
         return [(start, start + tile) for start in dict.fromkeys(min(start, size - tile) for start in starts)]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from shared.errors import InvalidRequest
 from shared.workflows.tracking.class_lock import ClassLock, Locked, LockRules
 from shared.workflows.tracking.smoothing import Stabilizer
 
@@ -75,7 +76,7 @@ def test_unseen_tracks_are_forgotten() -> None:
 
 @pytest.mark.parametrize("bad", [{"min_votes": 0}, {"vote_confidence": 1.1}, {"switch_after": 0}, {"reattach_iou": -1}])
 def test_rules_have_bounds(bad: Any) -> None:
-    with pytest.raises(ValueError, match=next(iter(bad))):
+    with pytest.raises(InvalidRequest, match=next(iter(bad))):
         LockRules(**bad)
 
 
@@ -105,5 +106,5 @@ def test_a_still_track_seen_once_does_not_drift() -> None:
 
 
 def test_bounds() -> None:
-    with pytest.raises(ValueError, match="smoothing_window_size"):
+    with pytest.raises(InvalidRequest, match="smoothing_window_size"):
         Stabilizer(window=0)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from shared.errors import InvalidRequest
 from shared.workflows.vision import ocr_text
 
 
@@ -43,7 +44,7 @@ def test_tolerance_decides_what_a_line_is() -> None:
     slanted = boxes((0, 0, 10, 10), (20, 8, 10, 10))
     assert ocr_text.by_tolerance(slanted, ["a", "b"], "left_to_right", 20, "") == "ab"
     assert ocr_text.by_tolerance(slanted, ["a", "b"], "left_to_right", 4, "") == "a\nb"
-    with pytest.raises(ValueError, match="tolerance"):
+    with pytest.raises(InvalidRequest, match="tolerance"):
         ocr_text.by_tolerance(slanted, ["a", "b"], "left_to_right", 0, "")
 
 
@@ -99,5 +100,5 @@ def test_nothing_reads_as_nothing(read: Any) -> None:
 
 
 def test_unknown_direction_is_refused() -> None:
-    with pytest.raises(ValueError, match="reading_direction"):
+    with pytest.raises(InvalidRequest, match="reading_direction"):
         ocr_text.by_following(SQUARE, TEXTS, "diagonal", "")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from shared.errors import InvalidRequest
 from shared.workflows.vision import perspective
 from shared.workflows.vision.perspective import Plane
 
@@ -27,7 +28,7 @@ def test_quad_takes_a_polygon_or_the_largest_of_several() -> None:
     assert perspective.quad([small, large, hexagon])[3].tolist() == [50, 50]
     assert perspective.quad([np.array(small)])[3].tolist() == [10, 10]
     for bad in ([hexagon], [], [[1, 2, 3]], "text"):
-        with pytest.raises(ValueError, match="4 points"):
+        with pytest.raises(InvalidRequest, match="4 points"):
             perspective.quad(bad)
 
 
