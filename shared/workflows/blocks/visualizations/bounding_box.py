@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import supervision as sv
+from typing_extensions import override
 
-from shared.workflows.blocks.visualizations._drawing import PaletteDrawing, Visualization, canvas, lookup, palette
+from shared.workflows.blocks.visualizations._drawing import Annotation, PaletteDrawing, style
 from shared.workflows.fields import FractionRef, IntRef
-from shared.workflows.images import WorkflowImage
 
 
-class BoundingBox(Visualization):
+class BoundingBox(Annotation):
     """Corners are square, or round by a share of the shorter side."""
 
     ids = ("roboflow_core/bounding_box_visualization@v1", "BoundingBoxVisualization")
@@ -24,14 +25,11 @@ class BoundingBox(Visualization):
         thickness: int | IntRef = 2
         roundness: float | FractionRef = 0.0
 
-    def run(
-        self, image: WorkflowImage, predictions: sv.Detections, thickness: int, roundness: float, **style: Any
-    ) -> dict[str, Any]:
-        """The drawn image."""
-        colors = palette(style["color_palette"], style["palette_size"], style["custom_colors"])
-        chosen: dict[str, Any] = {"color": colors, "color_lookup": lookup(style["color_axis"]), "thickness": thickness}
-        annotator: Any = sv.BoxAnnotator(**chosen)
-        if roundness:
-            annotator = sv.RoundBoxAnnotator(**chosen, roundness=roundness)
-        drawn = annotator.annotate(canvas(image, style["copy_image"]), predictions)
-        return {"image": image.replaced(drawn)}
+    @override
+    def annotator(self, values: Mapping[str, Any]) -> Any:
+        """Boxes with square or round corners."""
+        if values["roundness"]:
+            return sv.RoundBoxAnnotator(
+                **style(values), thickness=values["thickness"], roundness=min(1.0, values["roundness"])
+            )
+        return sv.BoxAnnotator(**style(values), thickness=values["thickness"])
