@@ -14,7 +14,7 @@ def iou(boxes: npt.ArrayLike, others: npt.ArrayLike) -> Floats:
     a, b = np.asarray(boxes, float).reshape(-1, 1, 4), np.asarray(others, float).reshape(1, -1, 4)
     inner = np.clip(np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]), 0, None).prod(axis=-1)
     union = (a[..., 2:] - a[..., :2]).prod(axis=-1) + (b[..., 2:] - b[..., :2]).prod(axis=-1) - inner
-    return np.divide(inner, union, out=np.zeros_like(union), where=union > 0)
+    return np.asarray(np.divide(inner, union, out=np.zeros_like(union), where=union > 0))
 
 
 def assign(cost: Floats, limit: float) -> list[tuple[int, int]]:

@@ -24,7 +24,8 @@ def read_codes(image: WorkflowImage, name: str, task: str, formats: Sequence[Any
         formats: zxing's formats; None for all.
     """
     level = np.ascontiguousarray(grey(image.pixels))
-    read = zxingcpp.read_barcodes(level) if formats is None else zxingcpp.read_barcodes(level, formats=list(formats))
+    asked: Any = {} if formats is None else {"formats": list(formats)}
+    read = zxingcpp.read_barcodes(level, **asked)
     boxes = [_box(code.position) for code in read]
     count = len(boxes)
     texts = columns.column([str(code.text) for code in read])

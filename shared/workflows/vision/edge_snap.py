@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from shared.workflows.vision.pixels import Pixels
+from shared.workflows.vision.pixels import Pixels, u8
 
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]
@@ -52,7 +52,7 @@ def edges(strength: Floats, masks: list[Mask], rules: SnapRules) -> Mask:
     found = (strength > mean + rules.sigma * np.sqrt(np.maximum(variance, 0))).astype(np.uint8)
     if rules.closing > 0:
         kernel = np.ones((3, 3), np.uint8)
-        found = thinned(cv2.morphologyEx(found, cv2.MORPH_CLOSE, kernel, iterations=rules.closing))
+        found = thinned(u8(cv2.morphologyEx(found, cv2.MORPH_CLOSE, kernel, iterations=rules.closing)))
     if masks:
         found &= _band(masks, max(1, rules.band)).astype(np.uint8)
     return _large(found, rules.min_area)
@@ -105,10 +105,10 @@ def snapped(mask: Mask, found: Mask, strength: Floats, tolerance: int) -> Mask:
     reach = found & ((depth <= tolerance) | (cv2.dilate(shape, np.ones((3, 3), np.uint8)) == 0))
     outlines, _ = cv2.findContours(shape, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     if not outlines or tolerance < 1:
-        return mask.copy()
+        return np.array(mask)
     canvas = np.zeros(shape.shape, np.uint8)
     for outline in outlines:
-        cv2.fillPoly(canvas, [_moved(outline.reshape(-1, 2), reach, strength, tolerance)], 1)
+        cv2.fillPoly(canvas, [_moved(outline.reshape(-1, 2).astype(np.int32), reach, strength, tolerance)], 1)
     return canvas.astype(bool)
 
 

@@ -10,12 +10,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from shared.workflows.vision.pixels import Pixels, grey
+from shared.workflows.vision.pixels import Pixels, grey, u8
 
 Descriptors = npt.NDArray[np.float32]
 
 GREEN = (0, 255, 0)
-_KD_TREES, _CHECKS = {"algorithm": 1, "trees": 5}, {"checks": 50}
+_KD_TREES: dict[str, bool | int | float | str] = {"algorithm": 1, "trees": 5}
+_CHECKS: dict[str, bool | int | float | str] = {"checks": 50}
+_DRAWN: Any = None  # OpenCV makes the picture itself
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,8 @@ class Features:
 
 def sift(level: Pixels) -> Features:
     """SIFT features of a grey image [H, W]."""
-    keypoints, descriptors = cv2.SIFT_create().detectAndCompute(level, None)
+    detector: Any = cv2.SIFT.create()
+    keypoints, descriptors = detector.detectAndCompute(level, None)
     return Features(keypoints, descriptors)
 
 
@@ -53,13 +56,10 @@ def good_matches(one: Descriptors | None, other: Descriptors | None, ratio: floa
 
 def drawn(pixels: Pixels, found: Features) -> Pixels:
     """The grey image with its points."""
-    made: Pixels = cv2.drawKeypoints(grey(pixels), found.keypoints, None)
-    return made
+    return u8(cv2.drawKeypoints(grey(pixels), found.keypoints, _DRAWN))
 
 
 def side_by_side(one: tuple[Pixels, Features], other: tuple[Pixels, Features], matches: list[Any]) -> Pixels:
     """Two colour images beside each other with lines between their matches."""
-    made: Pixels = cv2.drawMatches(
-        one[0], one[1].keypoints, other[0], other[1].keypoints, matches, None, matchColor=GREEN
-    )
-    return made
+    pictures = one[0], one[1].keypoints, other[0], other[1].keypoints
+    return u8(cv2.drawMatches(*pictures, matches, _DRAWN, matchColor=GREEN))

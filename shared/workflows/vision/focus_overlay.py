@@ -87,4 +87,4 @@ def _text(canvas: Pixels, text: str, at: tuple[int, int], scale: float, thicknes
 
 def _scale(canvas: Pixels) -> float:
     """1 at 720 pixels."""
-    return max(0.4, min(min(canvas.shape[:2]) / 720, 2.5))
+    return max(0.4, min(float(min(canvas.shape[:2])) / 720, 2.5))

@@ -59,7 +59,7 @@ _LEFT, _TOP, _RIGHT, _BOTTOM = 0, 1, 2, 3
 _SIDES = ((_LEFT, 0), (_RIGHT, 0), (_BOTTOM, 1), (_TOP, 1))
 
 
-def extended(corners: Quad, points: Iterable[npt.NDArray[np.generic]]) -> tuple[Quad, float, float]:
+def extended(corners: Quad, points: Iterable[Any]) -> tuple[Quad, float, float]:
     """The quadrilateral grown until every point lies inside, its sides moved parallel to themselves.
 
     Corners slide along the sides that meet them, to whole pixels. Returns it with the lengths in pixels by which it
@@ -82,12 +82,12 @@ def extended(corners: Quad, points: Iterable[npt.NDArray[np.generic]]) -> tuple[
     return grown, growth[0], growth[1]
 
 
-def _outside(start: Quad, end: Quad, point: npt.NDArray[np.generic]) -> bool:
+def _outside(start: Quad, end: Quad, point: Any) -> bool:
     (dx, dy), (px, py) = end - start, point - start
     return bool(dx * py - dy * px < 0)
 
 
-def _slide(corner: Quad, neighbour: Quad, side: Quad, point: npt.NDArray[np.generic]) -> Quad | None:
+def _slide(corner: Quad, neighbour: Quad, side: Quad, point: Any) -> Quad | None:
     """Where the parallel to ``side`` through ``point`` cuts the line from the corner to its neighbour."""
     rail = neighbour - corner
     system = np.stack([rail, -side], axis=1)
@@ -111,14 +111,14 @@ class Plane:
     height: int
 
     @classmethod
-    def of(cls, corners: Quad, width: int, height: int, inside: Iterable[npt.NDArray[np.generic]] = ()) -> Plane:
+    def of(cls, corners: Quad, width: int, height: int, inside: Iterable[Any] = ()) -> Plane:
         """Map ordered corners to a rectangle; the points of ``inside`` widen it in proportion."""
-        wide = max(np.linalg.norm(corners[0] - corners[3]), np.linalg.norm(corners[1] - corners[2]), 1.0)
-        high = max(np.linalg.norm(corners[0] - corners[1]), np.linalg.norm(corners[3] - corners[2]), 1.0)
+        left, top, right, bottom = (float(np.linalg.norm(corners[i] - corners[i - 3])) for i in range(4))
+        wide, high = max(top, bottom, 1.0), max(left, right, 1.0)
         grown, across, down = extended(corners, inside)
-        width, height = width + round(across * width / float(wide)), height + round(down * height / float(high))
+        width, height = width + round(across * width / wide), height + round(down * height / high)
         target = np.array([(0, height - 1), (0, 0), (width - 1, 0), (width - 1, height - 1)], np.float32)
-        return cls(cv2.getPerspectiveTransform(grown.astype(np.float32), target), width, height)
+        return cls(np.asarray(cv2.getPerspectiveTransform(grown.astype(np.float32), target), float), width, height)
 
     def points(self, points: npt.NDArray[np.generic]) -> npt.NDArray[np.float32]:
         """Points [..., 2] of the source in the rectangle."""
@@ -127,7 +127,7 @@ class Plane:
             return points.astype(np.float32)
         return np.asarray(cv2.perspectiveTransform(flat, self.matrix), np.float32).reshape(points.shape)
 
-    def boxes(self, xyxy: npt.NDArray[np.generic]) -> npt.NDArray[np.float32]:
+    def boxes(self, xyxy: Any) -> npt.NDArray[np.float32]:
         """Boxes [N, 4] around the mapped corners of boxes, whole pixels."""
         corners = np.round(xyxy)[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2)
         mapped = self.points(corners)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -9,22 +11,28 @@ import numpy.typing as npt
 Pixels = npt.NDArray[np.uint8]
 
 
+def u8(made: Any) -> Pixels:
+    """What OpenCV answered for 8-bit pixels; its type hints say less."""
+    pixels: Pixels = made
+    return pixels
+
+
 def grey(pixels: Pixels) -> Pixels:
     """[H, W], of BGR, BGRA or grey pixels."""
     if pixels.ndim == 2:
         return pixels
     if pixels.shape[2] == 1:
-        return pixels[:, :, 0]
-    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGRA2GRAY if pixels.shape[2] == 4 else cv2.COLOR_BGR2GRAY))
+        return u8(pixels[:, :, 0])
+    return u8(cv2.cvtColor(pixels, cv2.COLOR_BGRA2GRAY if pixels.shape[2] == 4 else cv2.COLOR_BGR2GRAY))
 
 
 def colour(pixels: Pixels) -> Pixels:
     """A copy as BGR [H, W, 3], to draw on; alpha is dropped."""
     if pixels.ndim == 3 and pixels.shape[2] == 3:
-        return pixels.copy()
+        return u8(pixels.copy())
     if pixels.ndim == 3 and pixels.shape[2] == 4:
-        return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGRA2BGR))
-    return np.asarray(cv2.cvtColor(grey(pixels), cv2.COLOR_GRAY2BGR))
+        return u8(cv2.cvtColor(pixels, cv2.COLOR_BGRA2BGR))
+    return u8(cv2.cvtColor(grey(pixels), cv2.COLOR_GRAY2BGR))
 
 
 def rotated(pixels: Pixels, degrees: float) -> Pixels:
@@ -35,4 +43,4 @@ def rotated(pixels: Pixels, degrees: float) -> Pixels:
     cos, sin = abs(matrix[0, 0]), abs(matrix[0, 1])
     canvas = int(height * sin + width * cos), int(height * cos + width * sin)
     matrix[:, 2] += np.array(canvas) / 2 - centre
-    return np.asarray(cv2.warpAffine(pixels, matrix, canvas))
+    return u8(cv2.warpAffine(pixels, matrix, canvas))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from shared.workflows.vision.features import Features, good_matches, sift
-from shared.workflows.vision.pixels import Pixels, colour, grey
+from shared.workflows.vision.pixels import Pixels, colour, grey, u8
 
 RATIO = 0.75  # of Lowe's test
 FEWEST = 4  # points that a homography needs
@@ -40,7 +42,7 @@ def _mapping(source: Features, target: Features, error: float) -> npt.NDArray[np
     here = np.array([source.keypoints[match.queryIdx].pt for match in matches], np.float32)
     there = np.array([target.keypoints[match.trainIdx].pt for match in matches], np.float32)
     cv2.setRNGSeed(1)  # RANSAC draws: the same pictures give the same answer
-    mapping, _ = cv2.findHomography(here, there, cv2.RANSAC, error)
+    mapping: Any = cv2.findHomography(here, there, cv2.RANSAC, error)[0]
     return None if mapping is None else np.asarray(mapping, np.float64)
 
 
@@ -54,6 +56,6 @@ def _joined(base: Pixels, moving: Pixels, mapping: npt.NDArray[np.float64]) -> P
     if not np.isfinite(mapped).all() or np.prod(size.astype(float)) > LARGEST * (base.size + moving.size) / 3:
         return None
     shift = np.array([[1, 0, -low[0]], [0, 1, -low[1]], [0, 0, 1]], float)
-    canvas: Pixels = cv2.warpPerspective(moving, shift @ mapping, (int(size[0]), int(size[1])))
+    canvas = u8(cv2.warpPerspective(moving, shift @ mapping, (int(size[0]), int(size[1]))))
     canvas[-low[1] : -low[1] + high, -low[0] : -low[0] + wide] = base
     return canvas

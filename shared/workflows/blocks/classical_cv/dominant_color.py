@@ -15,6 +15,7 @@ from shared.workflows.images import WorkflowImage
 from shared.workflows.vision.pixels import colour
 
 SEED = 1
+NO_LABELS: Any = None
 
 
 class DominantColor(Block):
@@ -42,6 +43,7 @@ class DominantColor(Block):
         points = colour(image.pixels[::step, ::step]).reshape(-1, 3).astype(np.float32)
         stop = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, max_iterations, 0.1)
         cv2.setRNGSeed(SEED)
-        _, labels, centres = cv2.kmeans(points, min(color_clusters, len(points)), None, stop, 3, cv2.KMEANS_PP_CENTERS)
+        clusters = min(color_clusters, len(points))
+        _, labels, centres = cv2.kmeans(points, clusters, NO_LABELS, stop, 3, cv2.KMEANS_PP_CENTERS)
         most = centres[np.bincount(labels.ravel()).argmax()]
         return {"rgb_color": tuple(round(float(part)) for part in most[::-1])}

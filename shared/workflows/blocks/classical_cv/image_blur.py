@@ -11,6 +11,7 @@ from shared.workflows import kinds
 from shared.workflows.block import Block
 from shared.workflows.fields import ImageRef, IntRef, StepFields, StrRef
 from shared.workflows.images import Pixels, WorkflowImage
+from shared.workflows.vision.pixels import u8
 
 BILATERAL_SIGMA = 75  # of colour and of distance
 
@@ -42,16 +43,11 @@ def blurred(pixels: Pixels, how: str, side: int) -> Pixels:
     odd = side | 1
     match how:
         case "average":
-            return _pixels(cv2.blur(pixels, (side, side)))
+            return u8(cv2.blur(pixels, (side, side)))
         case "gaussian":
-            return _pixels(cv2.GaussianBlur(pixels, (odd, odd), 0))
+            return u8(cv2.GaussianBlur(pixels, (odd, odd), 0))
         case "median":
-            return _pixels(cv2.medianBlur(pixels, odd))
+            return u8(cv2.medianBlur(pixels, odd))
         case "bilateral":
-            return _pixels(cv2.bilateralFilter(pixels, side, BILATERAL_SIGMA, BILATERAL_SIGMA))
+            return u8(cv2.bilateralFilter(pixels, side, BILATERAL_SIGMA, BILATERAL_SIGMA))
     raise InvalidRequest(f"blur_type is average, gaussian, median or bilateral, not {how!r}.")
-
-
-def _pixels(made: Any) -> Pixels:
-    pixels: Pixels = made
-    return pixels

@@ -11,7 +11,7 @@ from shared.workflows import kinds
 from shared.workflows.block import Block
 from shared.workflows.fields import ImageRef, IntRef, StepFields, StrRef
 from shared.workflows.images import Pixels, WorkflowImage
-from shared.workflows.vision.pixels import rotated
+from shared.workflows.vision.pixels import rotated, u8
 
 FLIPS = {"vertical": 0, "horizontal": 1, "both": -1}
 MOST_PIXELS = 178_956_970
@@ -57,22 +57,20 @@ def resized(pixels: Pixels, width: int | None, height: int | None) -> Pixels:
         raise InvalidRequest("width and height must be greater than 0.")
     rows, columns = pixels.shape[:2]
     if width is None and height is None:
-        return pixels.copy()
+        return u8(pixels.copy())
     if width is None:
         width = max(1, int(columns * (height or rows) / rows))
     if height is None:
         height = max(1, int(rows * width / columns))
     if width * height > MOST_PIXELS:
         raise InvalidRequest(f"{width}x{height} is more than {MOST_PIXELS} pixels.")
-    made: Pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
-    return made
+    return u8(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA))
 
 
 def flipped(pixels: Pixels, how: str | None) -> Pixels:
     """Upside down (vertical), mirrored (horizontal) or both. Raises InvalidRequest."""
     if how is None:
-        return pixels.copy()
+        return u8(pixels.copy())
     if how not in FLIPS:
         raise InvalidRequest(f"flip_type is vertical, horizontal or both, not {how!r}.")
-    made: Pixels = cv2.flip(pixels, FLIPS[how])
-    return made
+    return u8(cv2.flip(pixels, FLIPS[how]))

@@ -12,7 +12,7 @@ from shared.workflows import kinds
 from shared.workflows.block import Block
 from shared.workflows.fields import ImageRef, IntRef, StepFields, StrRef
 from shared.workflows.images import Pixels, WorkflowImage
-from shared.workflows.vision.pixels import colour, grey
+from shared.workflows.vision.pixels import colour, grey, u8
 
 _OPERATIONS = {
     "Erosion": (cv2.MORPH_ERODE,),
@@ -89,5 +89,5 @@ def morphed(pixels: Pixels, operation: str, side: int) -> Pixels:
         raise InvalidRequest("kernel_size must be at least 1.")
     kernel = np.ones((side, side), np.uint8)
     for step in _OPERATIONS[operation]:
-        pixels = cv2.morphologyEx(pixels, step, kernel)
+        pixels = u8(cv2.morphologyEx(pixels, step, kernel))
     return pixels

@@ -20,6 +20,7 @@ from shared.workflows.fields import BoolRef, ImageRef, IntRef, ListRef, Selector
 from shared.workflows.images import Pixels, WorkflowImage
 from shared.workflows.per_video import PerVideo
 from shared.workflows.services import Services
+from shared.workflows.vision.pixels import u8
 from shared.workflows.vision.polygons import fill
 
 DETAIL = 0.01  # of a shape's perimeter: corners that stand out less are left out
@@ -91,7 +92,7 @@ class MotionDetection(Block):
 def moving_shapes(front: Pixels, zone: Any, area: float, side: int) -> list[Any]:
     """Outlines [N, 2] of foreground shapes above ``area`` pixels, cut to the zone, with few corners."""
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    shapes = _large(cv2.morphologyEx(front, cv2.MORPH_OPEN, kernel), area)
+    shapes = _large(u8(cv2.morphologyEx(front, cv2.MORPH_OPEN, kernel)), area)
     if zone is not None:
         canvas = np.zeros(front.shape, np.uint8)
         cv2.drawContours(canvas, shapes, -1, 255, cv2.FILLED)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import cv2
-
 from shared.workflows import kinds
 from shared.workflows.block import Block
 from shared.workflows.fields import ImageRef, StepFields
 from shared.workflows.images import WorkflowImage
-from shared.workflows.vision.features import as_dicts, sift
+from shared.workflows.vision import features
 from shared.workflows.vision.pixels import grey
 
 
@@ -31,10 +29,10 @@ class Sift(Block):
     def run(self, image: WorkflowImage) -> dict[str, Any]:
         """The grey image with the points drawn, the points, and their descriptors [N, 128] (None without any)."""
         level = grey(image.pixels)
-        found = sift(level)
-        drawn = cv2.drawKeypoints(level, found.keypoints, None)
+        found = features.sift(level)
+        drawn = features.drawn(level, found)
         return {
             "image": image.replaced(drawn),
-            "keypoints": as_dicts(found.keypoints),
+            "keypoints": features.as_dicts(found.keypoints),
             "descriptors": found.descriptors,
         }

@@ -57,8 +57,8 @@ class TemplateMatching(Block):
         boxes = np.stack([x, y, x + width, y + height], axis=1)[best]
         if apply_nms and len(boxes):
             corner_and_size = boxes - np.tile(boxes[:, :2], 2) * (0, 0, 1, 1)
-            scores = likeness[y, x][best].astype(float)
-            kept = cv2.dnn.NMSBoxes(corner_and_size.tolist(), scores.tolist(), -2.0, nms_threshold)
+            scores = likeness[y, x][best].astype(float) + 1  # a correlation may be negative, a score may not
+            kept = cv2.dnn.NMSBoxes(corner_and_size.tolist(), scores.tolist(), 0.0, nms_threshold)
             boxes = boxes[np.asarray(kept, int).ravel()]
         count = len(boxes)
         found = columns.build(

@@ -11,7 +11,7 @@ from shared.workflows import kinds
 from shared.workflows.block import Block
 from shared.workflows.fields import ImageRef, IntRef, StepFields, StrRef
 from shared.workflows.images import Pixels, WorkflowImage
-from shared.workflows.vision.pixels import grey
+from shared.workflows.vision.pixels import grey, u8
 
 _PLAIN = {
     "binary": cv2.THRESH_BINARY,
@@ -53,13 +53,12 @@ class Threshold(Block):
 
 def thresholded(pixels: Pixels, how: str, limit: int, top: int) -> Pixels:
     """Raises InvalidRequest for a threshold that there is not."""
-    made: Pixels
     if how in _PLAIN:
-        _, made = cv2.threshold(pixels, limit, top, _PLAIN[how])
-    elif how in _ADAPTIVE:
-        made = cv2.adaptiveThreshold(grey(pixels), top, _ADAPTIVE[how], cv2.THRESH_BINARY, NEIGHBOURHOOD, BELOW_MEAN)
-    elif how == "otsu":
-        _, made = cv2.threshold(grey(pixels), 0, top, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-    else:
-        raise InvalidRequest(f"threshold_type is {', '.join([*_PLAIN, *_ADAPTIVE])} or otsu, not {how!r}.")
-    return made
+        return u8(cv2.threshold(pixels, limit, top, _PLAIN[how])[1])
+    if how in _ADAPTIVE:
+        return u8(
+            cv2.adaptiveThreshold(grey(pixels), top, _ADAPTIVE[how], cv2.THRESH_BINARY, NEIGHBOURHOOD, BELOW_MEAN)
+        )
+    if how == "otsu":
+        return u8(cv2.threshold(grey(pixels), 0, top, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[1])
+    raise InvalidRequest(f"threshold_type is {', '.join([*_PLAIN, *_ADAPTIVE])} or otsu, not {how!r}.")

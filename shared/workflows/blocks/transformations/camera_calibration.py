@@ -13,6 +13,7 @@ from shared.workflows import kinds
 from shared.workflows.block import Block
 from shared.workflows.fields import BoolRef, FloatRef, ImageRef, StepFields
 from shared.workflows.images import Pixels, WorkflowImage
+from shared.workflows.vision.pixels import u8
 
 COEFFICIENTS = ("fx", "fy", "cx", "cy", "k1", "k2", "k3", "p1", "p2")
 
@@ -56,8 +57,7 @@ def straightened(pixels: Pixels, lens: dict[str, float]) -> Pixels:
     camera = np.array([[lens["fx"], 0, lens["cx"]], [0, lens["fy"], lens["cy"]], [0, 0, 1]])
     distortion = np.array([lens[name] for name in ("k1", "k2", "p1", "p2", "k3")])
     whole, _ = cv2.getOptimalNewCameraMatrix(camera, distortion, (width, height), 1, (width, height))
-    made: Pixels = cv2.undistort(pixels, camera, distortion, None, whole)
-    return made
+    return u8(cv2.undistort(pixels, camera, distortion, None, whole))
 
 
 def straightened_fisheye(pixels: Pixels, lens: dict[str, float]) -> Pixels:
@@ -70,12 +70,11 @@ def straightened_fisheye(pixels: Pixels, lens: dict[str, float]) -> Pixels:
     x, y = (x - lens["cx"]) / lens["fx"], (y - lens["cy"]) / lens["fy"]
     seen = _division(x * x + y * y, lens["k1"])
     map_x, map_y = x * seen * lens["fx"] + lens["cx"], y * seen * lens["fy"] + lens["cy"]
-    made: Pixels = cv2.remap(pixels, map_x.astype(np.float32), map_y.astype(np.float32), cv2.INTER_LINEAR)
-    return made
+    return u8(cv2.remap(pixels, map_x.astype(np.float32), map_y.astype(np.float32), cv2.INTER_LINEAR))
 
 
 def _division(squared: npt.NDArray[np.float64], k: float) -> npt.NDArray[np.float64]:
     """Seen radius over straight radius, for squared straight radii."""
     bent = 2 * k * squared
     ratio = 1 - np.sqrt(np.maximum(1 - 2 * bent, 0))
-    return np.divide(ratio, bent, out=np.ones_like(squared), where=np.abs(bent) > 1e-9)
+    return np.asarray(np.divide(ratio, bent, out=np.ones_like(squared), where=np.abs(bent) > 1e-9))

@@ -62,7 +62,7 @@ class StabilizeDetections(Block):
         share = 0.2 if bbox_smoothing_coefficient is None else bbox_smoothing_coefficient
         video = self._videos.of(image.video_metadata, lambda: _Video(Stabilizer(window, share)))
         ids = tracker_ids(detections, "The detections stabilizer")
-        boxes, drifting = video.boxes.update(ids, detections.xyxy)
+        boxes, drifting = video.boxes.update(ids, detections.xyxy.astype(float))
         made = copied(detections)
         made.xyxy = boxes.astype(np.float32)
         made.tracker_id = np.array(ids, int)

@@ -41,7 +41,9 @@ class StitchOcrDetectionsV1(Block):
     ) -> list[dict[str, Any]]:
         """The text of each image."""
         direction = _direction(reading_direction, predictions)
-        texts = (ocr_text.by_tolerance(d.xyxy, names(d), direction, tolerance, delimiter) for d in predictions)
+        texts = (
+            ocr_text.by_tolerance(d.xyxy.astype(float), names(d), direction, tolerance, delimiter) for d in predictions
+        )
         return [{"ocr_text": text} for text in texts]
 
 

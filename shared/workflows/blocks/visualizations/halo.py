@@ -20,13 +20,11 @@ class HaloFields(PaletteDrawing):
     kernel_size: int | IntRef = 40
 
 
-class HaloV1(Visualization):
-    """The glow lies outside of the masks. Detections without masks glow around their boxes."""
+class DrawHalo(Visualization):
+    """Base of the versions. The glow lies outside of the masks. Detections without masks glow around their boxes."""
 
-    ids = ("roboflow_core/halo_visualization@v1", "HaloVisualization")
     label = "Halo Visualization"
     summary = "Draw a glow around each detection."
-    Fields = HaloFields
 
     def run(self, image: WorkflowImage, predictions: sv.Detections, **values: Any) -> dict[str, Any]:
         """The drawn image."""
@@ -39,7 +37,15 @@ class HaloV1(Visualization):
         return {"image": image.replaced(drawn)}
 
 
-class HaloV2(HaloV1):
+class HaloV1(DrawHalo):
+    """The glow lies outside of the masks. Detections without masks glow around their boxes."""
+
+    ids = ("roboflow_core/halo_visualization@v1", "HaloVisualization")
+    Fields = HaloFields
+
+
+class HaloV2(DrawHalo):
     """As version 1, which leaves nothing to repair here."""
 
     ids = ("roboflow_core/halo_visualization@v2",)
+    Fields = HaloFields

@@ -39,7 +39,7 @@ class Heatmap(Visualization):
     restrictions = (STATEFUL,)
 
     class Fields(DetectionsDrawing):
-        """Sizes and motion in pixels; OpenCV's hues (0 to 180), ``top_hue`` for the most. A video's first values count."""
+        """Sizes in pixels; OpenCV's hues (to 180), ``top_hue`` for the most. A video's first values count."""
 
         metadata: Annotated[str, Selector(kinds.VIDEO_METADATA)] = Field(default=None)  # type: ignore[assignment] # as in definitions
         position: (

@@ -13,7 +13,7 @@ from shared.workflows import kinds
 from shared.workflows.blocks.visualizations._drawing import Anchor, Drawing, Visualization, canvas, position
 from shared.workflows.fields import ImageRef, IntRef, Selector, StrRef
 from shared.workflows.images import Pixels, WorkflowImage
-from shared.workflows.vision.pixels import colour
+from shared.workflows.vision.pixels import colour, u8
 
 MOST_SIDE = 8192
 
@@ -74,9 +74,9 @@ def with_alpha(icon: WorkflowImage) -> Pixels:
     decoded = None
     if icon.original is not None:
         decoded = cv2.imdecode(np.frombuffer(icon.original, np.uint8), cv2.IMREAD_UNCHANGED)
-    pixels = icon.pixels if decoded is None else np.asarray(decoded)
+    pixels: Any = icon.pixels if decoded is None else decoded
     if pixels.ndim == 3 and pixels.shape[2] == 4 and pixels.dtype == np.uint8:
-        return pixels
+        return u8(pixels)
     solid = colour(icon.pixels)
     return np.concatenate([solid, np.full((*solid.shape[:2], 1), 255, np.uint8)], axis=2)
 

@@ -75,4 +75,4 @@ def skeletons(found: sv.Detections) -> sv.KeyPoints:
     for i, each in enumerate(points):
         xy[i, : len(each)] = each
     there = np.arange(most)[None] < np.array([len(each) for each in points])[:, None]
-    return sv.KeyPoints(xy=xy, class_id=found.class_id, visible=there)
+    return sv.KeyPoints(xy=xy, visible=there)

@@ -32,13 +32,11 @@ class LabelFields(PaletteDrawing):
     border_radius: int | IntRef = 0
 
 
-class LabelV1(Visualization):
-    """On a plate of the detection's colour. ``text`` may also name a column of the detections."""
+class DrawLabel(Visualization):
+    """Base of the versions. On a plate of the detection's colour. ``text`` may also name a column of the detections."""
 
-    ids = ("roboflow_core/label_visualization@v1", "LabelVisualization")
     label = "Label Visualization"
     summary = "Write a label on each detection."
-    Fields: type[LabelFields] = LabelFields
 
     def run(self, image: WorkflowImage, predictions: sv.Detections, text: str, **values: Any) -> dict[str, Any]:
         """The image with labels."""
@@ -57,7 +55,14 @@ class LabelV1(Visualization):
         return {"image": image.replaced(drawn)}
 
 
-class LabelV2(LabelV1):
+class LabelV1(DrawLabel):
+    """On a plate of the detection's colour. ``text`` may also name a column of the detections."""
+
+    ids = ("roboflow_core/label_visualization@v1", "LabelVisualization")
+    Fields = LabelFields
+
+
+class LabelV2(DrawLabel):
     """As version 1; the size can follow the image's."""
 
     ids = ("roboflow_core/label_visualization@v2",)

@@ -19,13 +19,11 @@ class PolygonFields(PaletteDrawing):
     thickness: int | IntRef = 2
 
 
-class PolygonV1(Visualization):
-    """Detections without masks are outlined as boxes."""
+class DrawPolygon(Visualization):
+    """Base of the versions. Detections without masks are outlined as boxes."""
 
-    ids = ("roboflow_core/polygon_visualization@v1", "PolygonVisualization")
     label = "Polygon Visualization"
     summary = "Draw the outline of each detection."
-    Fields = PolygonFields
 
     def run(self, image: WorkflowImage, predictions: sv.Detections, thickness: int, **values: Any) -> dict[str, Any]:
         """The drawn image."""
@@ -36,7 +34,15 @@ class PolygonV1(Visualization):
         return {"image": image.replaced(drawn)}
 
 
-class PolygonV2(PolygonV1):
+class PolygonV1(DrawPolygon):
+    """Detections without masks are outlined as boxes."""
+
+    ids = ("roboflow_core/polygon_visualization@v1", "PolygonVisualization")
+    Fields = PolygonFields
+
+
+class PolygonV2(DrawPolygon):
     """As version 1, which leaves nothing to repair here."""
 
     ids = ("roboflow_core/polygon_visualization@v2",)
+    Fields = PolygonFields

@@ -12,6 +12,7 @@ from shared.workflows.blocks.visualizations._drawing import Drawing, Visualizati
 from shared.workflows.colors import bgr
 from shared.workflows.fields import FractionRef, ListRef, StrRef
 from shared.workflows.images import WorkflowImage
+from shared.workflows.vision.pixels import u8
 
 
 class PolygonZone(Visualization):
@@ -37,7 +38,7 @@ class PolygonZone(Visualization):
             tint = np.zeros_like(drawn)
             for points in zones:
                 cv2.fillPoly(tint, [points], bgr(color))
-            drawn = cv2.addWeighted(tint, opacity, drawn, 1, 0)
+            drawn = u8(cv2.addWeighted(tint, opacity, drawn, 1, 0))
         return {"image": image.replaced(drawn)}
 
 
