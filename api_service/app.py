@@ -23,6 +23,7 @@ from api_service.context import (
     ROUTES_OF,
     SECRETS,
     SETTINGS,
+    STREAMS,
 )
 from api_service.metrics import Metrics
 from api_service.middlewares import MIDDLEWARES
@@ -35,6 +36,8 @@ from shared.batches.settings import BatchSettings
 from shared.batches.store import BatchStore
 from shared.egress import Egress
 from shared.redis import connect_async
+from shared.streams.settings import StreamLimits
+from shared.streams.store import StreamStore
 from shared.webhooks.ledger import Ledger
 from shared.webhooks.secrets import SecretStore
 from shared.webhooks.settings import WebhookSettings
@@ -84,11 +87,12 @@ async def fetching(app: web.Application) -> AsyncIterator[None]:
 
 
 async def keeping(app: web.Application) -> AsyncIterator[None]:
-    """Hold what the webhook, batch and key routes read and write; it connects when first used."""
+    """Hold what the webhook, batch, key and stream routes read and write; it connects when first used."""
     client, webhooks = connect_async(app[SETTINGS]), WebhookSettings()
     app[LEDGER], app[SECRETS] = Ledger(client, webhooks), SecretStore(client, webhooks)
     app[KEYS] = KeyStore(client)
     app[BATCH_SETTINGS] = BatchSettings()
     app[BATCHES] = BatchStore(client, app[BATCH_SETTINGS], app[SETTINGS])
+    app[STREAMS] = StreamStore(client, StreamLimits())
     yield
     await client.aclose()

@@ -19,6 +19,7 @@ from shared.access.store import KeyStore
 from shared.batches.settings import BatchSettings
 from shared.batches.store import BatchStore
 from shared.egress import Egress
+from shared.streams.store import StreamStore
 from shared.webhooks.ledger import Ledger
 from shared.webhooks.secrets import SecretStore
 
@@ -35,6 +36,7 @@ ROUTES_OF: web.AppKey[dict[web.AbstractRoute, Route]] = web.AppKey("ROUTES_OF")
 SECRETS = web.AppKey("SECRETS", SecretStore)
 BATCHES = web.AppKey("BATCHES", BatchStore)
 BATCH_SETTINGS = web.AppKey("BATCH_SETTINGS", BatchSettings)
+STREAMS = web.AppKey("STREAMS", StreamStore)
 PAGES: web.AppKey[dict[str, Asset]] = web.AppKey("PAGES")
 """Files of the playground by path."""
 DOCS: web.AppKey[dict[str, Asset]] = web.AppKey("DOCS")

@@ -66,7 +66,7 @@ vf:stream:{id}:status            string, msgpack of the owner's last report. Liv
 vf:stream:{id}:buffer            list of msgpack results that ``consume`` pops. Written by the owner, capped by length.
 vf:stream:{id}:feed              stream {result}, for SSE and WebSocket. Written by the owner while somebody watches,
                                  capped by length; lives 60 s after the last result.
-vf:stream:{id}:preview:{source}  string, annotated JPEG. Written by the owner while somebody watches; lives 10 s.
+vf:stream:{id}:preview:{source}  string, annotated JPEG. Written by the owner while somebody watches; lives 3 s.
 vf:stream:{id}:watch:{what}      string, a client watches ``results`` or ``preview``. Written by the API; lives 10 s.
 vf:streams:wake                  stream, something about a stream has changed. Capped at 100; lives forever.
 vf:streams:probes                list of msgpack requests to try sources. Written by the API, popped by stream services.

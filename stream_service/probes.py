@@ -10,8 +10,7 @@ import structlog
 from shared.errors import VisionfleetError
 from shared.redis import AsyncRedis, RedisError
 from shared.streams.ownership import Ownership
-from shared.streams.spec import PipelineSpec
-from shared.streams.store import probe_answer, probe_request
+from shared.streams.store import ProbeRequest, probe_answer, probe_request
 from stream_service.pipeline import Parts
 from stream_service.sink import checked
 
@@ -48,23 +47,22 @@ class Probes:
         read = probe_request(request)
         if read is None:
             return
-        probe_id, spec, timeout_s = read
         try:
-            answer: dict[str, Any] = {"sources": await self._try(spec, timeout_s)}
+            answer: dict[str, Any] = {"sources": await self._try(read)}
         except VisionfleetError as error:
             answer = {"error": error.to_dict()}
         except Exception:
             log.exception("probe.failed")
             answer = {"error": VisionfleetError("The sources could not be tried; the log says why.").to_dict()}
         try:
-            await probe_answer(self._client, probe_id, answer)
+            await probe_answer(self._client, read.id, answer)
         except (RedisError, OSError):
             log.warning("probe.unanswered")
 
-    async def _try(self, spec: PipelineSpec, timeout_s: float) -> dict[str, Any]:
-        for sink in spec.sinks:
+    async def _try(self, request: ProbeRequest) -> dict[str, Any]:
+        for sink in request.spec.sinks:
             checked(sink, self._parts.sinks)
-        for source in spec.sources:
-            self._parts.processor(spec, source, "")
-        found = await asyncio.gather(*(self._parts.hub.probe(source, timeout_s) for source in spec.sources))
-        return {source.id: seen for source, seen in zip(spec.sources, found, strict=True)}
+        for source in request.spec.sources:
+            self._parts.processor(request.spec, source, "")
+        found = await asyncio.gather(*(self._parts.hub.probe(one, request.timeout_s) for one in request.sources))
+        return {source.id: seen for source, seen in zip(request.sources, found, strict=True)}

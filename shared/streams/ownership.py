@@ -20,7 +20,7 @@ from shared.streams.settings import StreamLimits
 from shared.streams.spec import Desired, PipelineSpec
 
 T = TypeVar("T")
-PREVIEW_MS = 10_000
+PREVIEW_MS = 3_000
 BEAT_TTL_MS = 6_000
 
 

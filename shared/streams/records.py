@@ -16,7 +16,8 @@ from shared.streams.spec import Desired, PipelineSpec, State
 class Stream:
     """One stream. Times are ms since the epoch by Redis's clock.
 
-    ``status`` is the last report of its owner: ``state``, ``sources`` by id, ``sinks``, ``figures``.
+    ``owner`` is the stream service that runs it, ``tenant`` whose it is. ``status`` is the last report of its owner:
+    ``sources`` by id, ``sinks``, ``error``.
     """
 
     id: str
@@ -27,6 +28,7 @@ class Stream:
     owner: str
     until_ms: int
     created_ms: int
+    tenant: str = ""
     over: str = ""
     restarts: int = 0
     now_ms: int = 0
@@ -111,6 +113,7 @@ def stream_from(stream_id: str, fields: dict[bytes, bytes], status: bytes | None
         owner=text.get("owner", ""),
         until_ms=int(text.get("until", 0)),
         created_ms=int(text.get("created_ms", 0)),
+        tenant=text.get("tenant", ""),
         over=text.get("over", ""),
         restarts=int(text.get("restarts", 0)),
         now_ms=now_ms,

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+import uuid
 from collections.abc import AsyncIterator, Awaitable
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared import keys
 from shared.codec import DecodeError, pack, unpack
@@ -20,7 +21,7 @@ from shared.redis import AsyncRedis, Call, RedisError, run_async
 from shared.streams import scripts
 from shared.streams.records import Stream, Streamer, mapping, stream_from, streamer_from
 from shared.streams.settings import StreamLimits
-from shared.streams.spec import Desired, PipelineSpec
+from shared.streams.spec import Desired, PipelineSpec, SourceSpec
 
 WATCH_MS = 10_000
 PROBE_TTL_S = 60
@@ -35,12 +36,17 @@ class StreamStore:
         self._client = client
         self._limits = limits
 
-    async def create(self, spec: PipelineSpec, stream_id: str = "") -> str:
-        """Accept a stream; a stream service takes it up within a second. Raises StreamsFull, NoStreamService."""
+    async def create(self, spec: PipelineSpec, tenant: str = "") -> str:
+        """Accept a stream; a stream service takes it up within a second. Returns its id.
+
+        ``tenant`` is whose it is. Raises StreamsFull, NoStreamService.
+        """
         await self._check_room(len(spec.sources))
-        stream_id = stream_id or secrets.token_hex(16)
+        stream_id = str(uuid.uuid4())
         names = [keys.stream(stream_id), keys.STREAMS, keys.STREAMS_WAKE]
-        made = await self._run(scripts.CREATE(names, stream_id, spec.model_dump_json(), self._limits.stream_max))
+        made = await self._run(
+            scripts.CREATE(names, stream_id, spec.model_dump_json(), self._limits.stream_max, tenant)
+        )
         if made == -1:
             raise StreamsFull(
                 f"There are {self._limits.stream_max} streams, which is the limit (VISIONFLEET_STREAM_MAX)."
@@ -137,14 +143,14 @@ class StreamStore:
         picture: bytes | None = await self._ask(self._client.get(keys.stream_preview(stream_id, source_id)))
         return picture
 
-    async def probe(self, spec: PipelineSpec) -> dict[str, Any]:
-        """Let a stream service check sinks and open every source. Returns what it saw, by source id.
+    async def probe(self, spec: PipelineSpec, only: list[str] | None = None) -> dict[str, Any]:
+        """Let a stream service check sinks and open every source, or those in ``only``. Returns what it saw, by id.
 
         Raises SourceError, InvalidRequest, NoStreamService.
         """
         await self._check_room(0)
         probe_id, timeout_s = secrets.token_hex(16), self._limits.stream_probe_timeout_s
-        request = pack({"id": probe_id, "spec": spec.model_dump_json(), "timeout_s": timeout_s})
+        request = pack({"id": probe_id, "spec": spec.model_dump_json(), "timeout_s": timeout_s, "only": only})
         await self._ask(self._client.rpush(keys.STREAM_PROBES, request))
         # A time-out of our own on each wait: the connection's may be shorter than the probe's.
         answer: Any = None
@@ -211,11 +217,26 @@ def not_found() -> StreamNotFound:
     return StreamNotFound("There is no stream of this id; it was never created, was terminated, or has ended.")
 
 
-def probe_request(packed: bytes) -> tuple[str, PipelineSpec, float] | None:
-    """Id, specification and seconds of a probe, or None when it cannot be read."""
+class ProbeRequest(NamedTuple):
+    """What to try, of whom."""
+
+    id: str
+    spec: PipelineSpec
+    timeout_s: float
+    only: list[str] | None
+
+    @property
+    def sources(self) -> list[SourceSpec]:
+        """Those to open."""
+        return [source for source in self.spec.sources if self.only is None or source.id in self.only]
+
+
+def probe_request(packed: bytes) -> ProbeRequest | None:
+    """The request that ``probe`` wrote, or None when it cannot be read."""
     try:
         request = unpack(packed)
-        return str(request["id"]), PipelineSpec.model_validate_json(request["spec"]), float(request["timeout_s"])
+        spec = PipelineSpec.model_validate_json(request["spec"])
+        return ProbeRequest(str(request["id"]), spec, float(request["timeout_s"]), request.get("only"))
     except (DecodeError, KeyError, TypeError, ValueError):
         return None
 

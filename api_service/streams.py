@@ -1,0 +1,113 @@
+"""What the stream routes share: whose a stream is, what is checked before it is accepted, how it is changed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from aiohttp import web
+from pydantic import ValidationError
+
+from api_service import catalog, jobs
+from api_service.context import FOLLOWERS, SETTINGS, STREAMS, call_of
+from api_service.errors import from_pydantic
+from api_service.schemas.streams import StreamChange
+from shared.errors import Conflict, NoWorkerForHardware, Unavailable
+from shared.streams.records import Stream
+from shared.streams.spec import PipelineSpec
+from shared.streams.store import not_found
+
+TRIES = 5
+
+
+async def own(request: web.Request, stream_id: str = "") -> Stream:
+    """The stream that the path names, when the caller may see it. Raises StreamNotFound."""
+    stream = await request.app[STREAMS].get(stream_id or request.match_info["id"])
+    owner = jobs.owner_to_list(request)
+    if owner is not None and stream.tenant != owner:
+        raise not_found()
+    return stream
+
+
+async def listed(request: web.Request) -> list[Stream]:
+    """Every stream that the caller may see."""
+    owner = jobs.owner_to_list(request)
+    return [one for one in await request.app[STREAMS].all() if owner in (None, one.tenant)]
+
+
+async def create(request: web.Request, spec: PipelineSpec, *, probe: bool) -> tuple[Stream, dict[str, Any]]:
+    """Check the model, try sinks and sources, accept. Returns the stream and what was seen.
+
+    Raises ModelNotFound, SourceError, InvalidRequest, StreamsFull, NoStreamService.
+    """
+    await check_model(request, spec)
+    seen = await request.app[STREAMS].probe(spec) if probe else {}
+    stream_id = await request.app[STREAMS].create(spec, call_of(request).caller.owner)
+    return await request.app[STREAMS].get(stream_id), seen
+
+
+async def check_model(request: web.Request, spec: PipelineSpec) -> None:
+    """Refuse a model that does not exist or that the caller may not use; without workers nobody can tell."""
+    if spec.model is None:
+        return
+    call_of(request).model_id = spec.model.model_id
+    try:
+        model = catalog.find(await catalog.fleet_of(request), spec.model.model_id)
+    except NoWorkerForHardware:
+        catalog.check_seen(request, spec.model.model_id)
+        return
+    spec.model.model_id = model.id
+
+
+@contextmanager
+def following(request: web.Request) -> Iterator[None]:
+    """Count the client among the followers for as long as it is served. Raises Unavailable when there are too many."""
+    followers = request.app[FOLLOWERS]
+    if len(followers) >= request.app[SETTINGS].max_event_streams:
+        raise Unavailable("Too many clients follow events on this server (VISIONFLEET_MAX_EVENT_STREAMS).")
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - a handler runs in a task
+    followers.add(task)
+    try:
+        yield
+    finally:
+        followers.discard(task)
+
+
+async def change(request: web.Request, change: StreamChange) -> Stream:
+    """Apply a change to whatever the stream is now. Raises StreamNotFound, Conflict, ValidationFailed, SourceError."""
+    for _ in range(TRIES):
+        stream = await own(request)
+        spec = changed(stream.spec, change)
+        await check_model(request, spec)
+        if spec.sources != stream.spec.sources or spec.sinks != stream.spec.sinks:
+            new = [source.id for source in spec.sources if source not in stream.spec.sources]
+            await request.app[STREAMS].probe(spec, new)
+        try:
+            await request.app[STREAMS].update(stream.id, spec, stream.version)
+        except Conflict:
+            continue
+        return await request.app[STREAMS].get(stream.id)
+    raise Conflict("The stream is being changed by others; try again.")
+
+
+def changed(spec: PipelineSpec, change: StreamChange) -> PipelineSpec:
+    """The specification with the given fields replaced. Raises ValidationFailed."""
+    given = change.model_dump(exclude_unset=True)
+    params = given.pop("params", None)
+    if "model" in given and given["model"] is not None:
+        given.setdefault("workflow", None)
+    if given.get("workflow") is not None:
+        given.setdefault("model", None)
+    data = {**spec.model_dump(), **given}
+    if params is not None and data["model"] is not None:
+        data["model"] = {**data["model"], "params": params}
+    known = {source.shown: source.reference for source in spec.sources}
+    for source in data["sources"]:
+        source["reference"] = known.get(source["reference"], source["reference"])
+    try:
+        return PipelineSpec.model_validate(data)
+    except ValidationError as failure:
+        raise from_pydantic(failure, "body") from None
