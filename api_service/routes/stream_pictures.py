@@ -14,7 +14,8 @@ from shared.errors import NotFound, Unavailable, VisionfleetError
 from shared.streams.records import Stream
 
 BOUNDARY = "frame"
-SNAPSHOT_WAIT_S, EVERY_S = 5.0, 0.05
+SNAPSHOT_WAIT_S, EVERY_S = 10.0, 0.05
+"""The first picture of a stream service takes seconds: it loads what draws."""
 
 
 async def snapshot(request: web.Request) -> web.Response:

@@ -44,7 +44,7 @@ class StreamAnswer(Answer):
     id: str
     name: str
     state: str = Field(description="`pending`, `running`, `muted`, `paused`, `ended` or `failed`.")
-    health: str = Field(description="`ok`, `degraded`, `down`; else the state.")
+    health: str = Field(description="`ok`, `starting`, `degraded`, `down`; else the state.")
     desired: str
     version: int
     epoch: int = Field(description="How often a stream service has taken it up.")

@@ -52,10 +52,12 @@ class Stream:
 
     @property
     def health(self) -> str:
-        """``ok``, ``degraded`` (some sources do not deliver), ``down`` (none does), or the state when it is none."""
+        """``ok``, ``starting``, ``degraded`` (some sources do not deliver), ``down`` (none does); else the state."""
         if self.state != "running":
             return self.state
         states = [source.get("state") for source in self.status.get("sources", {}).values()]
+        if not states or all(state == "connecting" for state in states):
+            return "starting"
         good = sum(state in ("running", "ended") for state in states)
         return "ok" if states and good == len(states) else "degraded" if good else "down"
 
