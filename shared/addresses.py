@@ -59,6 +59,16 @@ def is_disguised(host: str) -> bool:
     return not is_address(host) and NUMERIC_HOST.fullmatch(host) is not None
 
 
+def with_embedded(text: str) -> list[Address]:
+    """The address and, innermost last, those that it embeds. Raises ValueError when it is none."""
+    found: list[Address] = [ipaddress.ip_address(text)]
+    while isinstance(found[-1], ipaddress.IPv6Address) and (inner := _embedded(found[-1])) is not None:
+        if inner.is_unspecified or int(found[-1]) == 1:  # :: and ::1 are addresses of their own
+            break
+        found.append(inner)
+    return found
+
+
 def _is_global(address: Address) -> bool:
     if isinstance(address, ipaddress.IPv6Address):
         embedded = _embedded(address)

@@ -36,14 +36,14 @@ QUICK = {"probesize": "100000", "analyzeduration": "100000"}
 class Input:
     """What to open and how. ``live`` None: decided by whether the container knows its duration.
 
-    ``check`` is called before every opening and may raise SourceError.
+    ``check`` is called before every opening; it may raise SourceError, and give another URL to open.
     """
 
     url: str
     options: Mapping[str, str] = field(default_factory=dict)
     live: bool | None = None
     quick: bool = False
-    check: Callable[[], object] = lambda: None
+    check: Callable[[], str | None] = lambda: None
 
 
 class VideoSource(Source):
@@ -53,13 +53,14 @@ class VideoSource(Source):
         self._spec = spec
         self._settings = settings
         self._input = given
+        self._url = given.url
         self._container: Any = None
         self._frames: Iterator[Captured] = iter(())
         self._began = 0.0
 
     @override
     def open(self) -> SourceInfo:
-        self._input.check()
+        self._url = self._input.check() or self._input.url
         self._container = self._open({**QUICK, **self._input.options} if self._input.quick else self._input.options)
         if self._input.quick and not self._sized():
             self.close()
@@ -92,7 +93,7 @@ class VideoSource(Source):
         spec = self._spec
         try:
             return av.open(
-                self._input.url,
+                self._url,
                 options=dict(options),
                 timeout=(spec.open_timeout_s, spec.read_timeout_s),
                 metadata_errors="ignore",

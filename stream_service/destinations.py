@@ -10,6 +10,7 @@ import asyncio
 import ipaddress
 import socket
 
+from shared.addresses import with_embedded
 from shared.errors import InvalidRequest, SinkUnavailable
 from stream_service.settings import StreamSettings
 
@@ -28,11 +29,10 @@ async def resolve(host: str, port: int, settings: StreamSettings) -> tuple[str, 
 
 def check(address: str, settings: StreamSettings) -> None:
     """Raises InvalidRequest when nothing may be sent to that address."""
-    parsed = ipaddress.ip_address(address.partition("%")[0])
-    parsed = getattr(parsed, "ipv4_mapped", None) or parsed
-    if (parsed.is_loopback or parsed.is_unspecified) and not settings.stream_allow_loopback:
-        raise InvalidRequest(
-            "A sink may not send to this very machine; VISIONFLEET_STREAM_ALLOW_LOOPBACK=true allows it."
-        )
-    if any(parsed in ipaddress.ip_network(network) for network in settings.stream_deny_networks):
-        raise InvalidRequest("A sink may not send there: VISIONFLEET_STREAM_DENY_NETWORKS has the address.")
+    for parsed in with_embedded(address.partition("%")[0]):
+        if (parsed.is_loopback or parsed.is_unspecified) and not settings.stream_allow_loopback:
+            raise InvalidRequest(
+                "A sink may not send to this very machine; VISIONFLEET_STREAM_ALLOW_LOOPBACK=true allows it."
+            )
+        if any(parsed in ipaddress.ip_network(network) for network in settings.stream_deny_networks):
+            raise InvalidRequest("A sink may not send there: VISIONFLEET_STREAM_DENY_NETWORKS has the address.")

@@ -58,6 +58,10 @@ class StreamSettings(RedisSettings, QueueSettings, LogSettings, StreamLimits):
     stream_allow_loopback: bool = Field(
         False, description="Whether sources on this very machine (loopback) may be opened by URL."
     )
+    stream_allow_networks: tuple[str, ...] = Field(
+        (),
+        description="Networks that sources must lie in, as a JSON list; empty: any that is not denied.",
+    )
     stream_deny_networks: tuple[str, ...] = Field(
         ("169.254.0.0/16", "fe80::/10"),
         description="Networks that no source may lie in, as a JSON list; by default where clouds serve credentials.",

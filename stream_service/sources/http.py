@@ -31,9 +31,12 @@ def make(spec: SourceSpec, settings: StreamSettings) -> Source:
         "format_whitelist": FORMATS,
         "multiple_requests": "0",
         "reconnect": "0",
-        "max_redirects": "3",
+        "max_redirects": "0",  # nobody would look at where they lead
         "allowed_extensions": "ALL",
     }
+    parts = urlsplit(url)
+    if parts.scheme.lower() == "http":  # the URL that is opened has the address in place of the name
+        options["headers"] = f"Host: {parts.netloc.rpartition('@')[2]}\r\n"
     return VideoSource(spec, settings, Input(url, options, check=partial(check_url, url, settings)))
 
 
