@@ -1,5 +1,7 @@
 // The server's HTTP interface, as far as the page needs it.
 
+import { anotherKey, keyHeaders, keyReady } from "./key.js";
+
 /** A request that failed, with a message for people. */
 export class ApiError extends Error {
   /** @param {number} status 0 when the server did not answer */
@@ -49,12 +51,18 @@ export function readTimings(header) {
 }
 
 async function request(route, options = {}) {
+  await keyReady();
+  const key = keyHeaders();
   let response;
   try {
-    response = await fetch(address(route), options);
+    response = await fetch(address(route), { ...options, headers: { ...options.headers, ...key } });
   } catch (cause) {
     if (cause.name === "AbortError") throw cause;
     throw new ApiError(0, "The server does not answer. Check that it is running.", { code: "unreachable", retryable: true });
+  }
+  if (response.status === 401) {
+    await anotherKey(key);
+    return request(route, options);
   }
   const body = await response.json().catch((cause) => {
     if (cause.name === "AbortError") throw cause;

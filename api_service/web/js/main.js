@@ -10,6 +10,7 @@ import { drawCode } from "./views/code.js";
 import { startExamples } from "./views/examples.js";
 import { startIntake } from "./views/intake.js";
 import { drawJson } from "./views/json.js";
+import { startKey } from "./views/key.js";
 import { startModels } from "./views/models.js";
 import { startNotice } from "./views/notice.js";
 import { startResults } from "./views/results.js";
@@ -52,6 +53,7 @@ function firstChoice(models) {
 }
 
 startTheme();
+startKey();
 startModels(store);
 startThresholds(store);
 startClasses(store);

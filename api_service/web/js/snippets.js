@@ -1,6 +1,7 @@
 // The request on screen, as a command and as programs.
 
 import { address } from "./api.js";
+import { hasKey } from "./key.js";
 import { requestOf } from "./runner.js";
 import { taskOf } from "./tasks/index.js";
 
@@ -11,7 +12,8 @@ export function curl(state) {
   const image = `"value": "$(base64 < ${shellQuoted(fileOf(state))} | tr -d '\\n')"`;
   // In a here-document the shell expands \, $ and `; a label must not.
   const safe = body.replace(/[\\$`]/g, "\\$&").replace('"value": ""', () => image);
-  return `curl -sS ${shellQuoted(url)} \\\n  -H 'Content-Type: application/json' \\\n  --data-binary @- <<END_OF_JSON\n${safe}\nEND_OF_JSON\n`;
+  const key = hasKey() ? ' \\\n  -H "Authorization: Bearer $VISIONFLEET_API_KEY"' : "";
+  return `curl -sS ${shellQuoted(url)}${key} \\\n  -H 'Content-Type: application/json' \\\n  --data-binary @- <<END_OF_JSON\n${safe}\nEND_OF_JSON\n`;
 }
 
 /** Python with requests. */
@@ -19,8 +21,10 @@ export function pythonRequests(state) {
   const url = address(taskOf(state.model.task).route);
   const { model_id: model, image: _image, ...options } = requestOf(state, "");
   const lines = Object.entries(options).map(([name, value]) => `        ${python(name)}: ${python(value)},\n`);
+  const os = hasKey() ? "import os\n" : "";
+  const key = hasKey() ? `    headers={"Authorization": f"Bearer {os.environ['VISIONFLEET_API_KEY']}"},\n` : "";
   return `import base64
-from pathlib import Path
+${os}from pathlib import Path
 
 import requests
 
@@ -31,7 +35,7 @@ response = requests.post(
         "model_id": ${python(model)},
         "image": {"type": "base64", "value": image},
 ${lines.join("")}    },
-    timeout=60,
+${key}    timeout=60,
 )
 response.raise_for_status()
 print(response.json()["predictions"])
