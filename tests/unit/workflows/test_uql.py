@@ -5,37 +5,26 @@ from __future__ import annotations
 import base64
 import json
 from datetime import datetime, timezone
-from typing import Any, get_args
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 import supervision as sv
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from shared.errors import InvalidRequest
 from shared.workflows import detections as columns
 from shared.workflows.images import VideoMetadata, WorkflowImage
-from shared.workflows.uql import AnyOperation, CasesDefinition, StatementGroup, chain
 from shared.workflows.uql.properties import NAMES
-from shared.workflows.uql.statements import CHECK, COMPARE, Token, UnaryToken
+from tests.unit.workflows.uql_steps import CHAIN, dynamic, group, op, run, statement, static
 
-CHAIN: TypeAdapter[list[Any]] = TypeAdapter(list[AnyOperation])
 NOON = datetime(2026, 1, 2, 12, tzinfo=timezone.utc)
 PICTURE = WorkflowImage.from_pixels(np.full((20, 40, 3), 7, np.uint8), video=VideoMetadata("cam", 31, NOON, fps=15.0))
 SINGLE = {"predictions": [{"class": "cat", "confidence": 0.7}, {"class": "dog", "confidence": 0.3}], "top": "cat"}
 SINGLE["confidence"] = 0.7
 MULTI = {"predictions": {"cat": {"confidence": 0.7}, "dog": {"confidence": 0.6}, "cow": {"confidence": 0.1}}}
 MULTI["predicted_classes"] = ["cat", "dog"]  # type: ignore[assignment]
-
-
-def run(value: Any, *operations: Any, **scope: Any) -> Any:
-    steps = [{"type": step} if isinstance(step, str) else step for step in operations]
-    return chain(CHAIN.validate_python(steps), value, scope)
-
-
-def op(name: str, **fields: Any) -> dict[str, Any]:
-    return {"type": name, **fields}
 
 
 def found() -> sv.Detections:
@@ -189,29 +178,6 @@ def classes(detections: sv.Detections) -> list[str]:
     return columns.names(detections)
 
 
-def statement(left: Any, comparator: str, right: Any, **more: Any) -> dict[str, Any]:
-    return {
-        "type": "BinaryStatement",
-        "left_operand": left,
-        "comparator": {"type": comparator},
-        "right_operand": right,
-        **more,
-    }
-
-
-def group(*statements: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return {"type": "StatementGroup", "statements": list(statements), **more}
-
-
-def static(value: Any, *operations: Any) -> dict[str, Any]:
-    return {"type": "StaticOperand", "value": value, "operations": list(operations)}
-
-
-def dynamic(name: str | None = None, *operations: Any) -> dict[str, Any]:
-    named = {} if name is None else {"operand_name": name}
-    return {"type": "DynamicOperand", "operations": list(operations), **named}
-
-
 def its(name: str) -> dict[str, Any]:
     return dynamic(None, op("ExtractDetectionProperty", property_name=name))
 
@@ -308,101 +274,6 @@ def test_detections_as_a_dictionary() -> None:
     made = run(found(), "DetectionsToDictionary")
     assert json.loads(json.dumps(made))["predictions"][1]["class"] == "dog"
     assert made["predictions"][1]["x"] == 75
-
-
-@pytest.mark.parametrize(
-    ("left", "comparator", "right", "holds"),
-    [
-        (1, "(Number) ==", 1.0, True),
-        ("a", "==", "a", True),
-        (1, "(Number) !=", 2, True),
-        ("a", "!=", "a", False),
-        (2, "(Number) >", 2, False),
-        (2, "(Number) >=", 2, True),
-        (1, "(Number) <", 2, True),
-        (3, "(Number) <=", 2, False),
-        (3, "(Number) in range", [1, 3], True),
-        (4, "(Number) in range", [1, 3], False),
-        ("abc", "(String) startsWith", "ab", True),
-        ("abc", "(String) endsWith", "ab", False),
-        ("abc", "(String) contains", "b", True),
-        ("a", "in (Sequence)", ["a", "b"], True),
-        (["a", "x"], "any in (Sequence)", ["a", "b"], True),
-        (["a", "x"], "all in (Sequence)", ["a", "b"], False),
-        ((5, 5), "(Detection) in zone", [[0, 0], [10, 0], [10, 10], [0, 10]], True),
-        ((10, 5), "(Detection) in zone", [[0, 0], [10, 0], [10, 10], [0, 10]], False),
-    ],
-)
-def test_comparators(left: Any, comparator: str, right: Any, holds: bool) -> None:
-    for negate in (False, True):
-        made = StatementGroup.model_validate(group(statement(static(left), comparator, static(right), negate=negate)))
-        assert made.holds({}) is (holds != negate)
-
-
-@pytest.mark.parametrize(
-    ("operator", "true_of", "false_of"),
-    [
-        ("Exists", 0, None),
-        ("DoesNotExist", None, 0),
-        ("(Boolean) is True", True, 1),
-        ("(Boolean) is False", False, 0),
-        ("(Sequence) is empty", [], [1]),
-        ("(Sequence) is not empty", [1], []),
-    ],
-)
-def test_operators(operator: str, true_of: Any, false_of: Any) -> None:
-    for value, holds in ((true_of, True), (false_of, False)):
-        made = {"type": "UnaryStatement", "operand": static(value), "operator": {"type": operator}}
-        assert StatementGroup.model_validate(group(made)).holds({}) is holds
-        assert StatementGroup.model_validate(group({**made, "negate": True})).holds({}) is not holds
-
-
-def test_every_token_has_its_question() -> None:
-    assert set(get_args(Token)) == set(COMPARE)
-    assert set(get_args(UnaryToken)) == set(CHECK)
-
-
-def test_groups_nest_are_or_by_default_and_hide_no_error() -> None:
-    yes, no = statement(static(1), "==", static(1)), statement(static(1), "==", static(2))
-    assert StatementGroup.model_validate(group(no, yes)).holds({})
-    assert not StatementGroup.model_validate(group(no, yes, operator="and")).holds({})
-    assert StatementGroup.model_validate(group(group(no, yes), yes, operator="and")).holds({})
-    wrong = statement(static("a"), "(Number) >", static(1))
-    for operator in ("or", "and"):
-        with pytest.raises(InvalidRequest, match="convert them"):
-            StatementGroup.model_validate(group(yes, wrong, operator=operator)).holds({})
-    with pytest.raises(ValidationError):
-        StatementGroup.model_validate(group())
-
-
-def test_operands_run_their_operations_and_name_what_is_missing() -> None:
-    made = StatementGroup.model_validate(
-        group(statement(dynamic("n", op("Multiply", other=2)), "==", static("4", op("ToNumber", cast_to="int"))))
-    )
-    assert made.holds({"n": 2})
-    with pytest.raises(InvalidRequest, match="'n'"):
-        made.holds({"m": 2})
-
-
-def test_cases_take_the_first_that_holds() -> None:
-    def case(least: int, result: dict[str, Any]) -> dict[str, Any]:
-        return {
-            "type": "CaseDefinition",
-            "condition": group(statement(dynamic("n"), "(Number) >=", static(least))),
-            "result": result,
-        }
-
-    cases = CasesDefinition.model_validate(
-        {
-            "type": "CasesDefinition",
-            "cases": [
-                case(10, {"type": "StaticCaseResult", "value": "many"}),
-                case(5, {"type": "DynamicCaseResult", "parameter_name": "n", "operations": [op("ToString")]}),
-            ],
-            "default": {"type": "StaticCaseResult", "value": "few"},
-        }
-    )
-    assert [cases.resolve({"n": n}) for n in (12, 5, 1)] == ["many", "5", "few"]
 
 
 def test_an_unknown_operation_is_refused() -> None:
