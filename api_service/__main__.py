@@ -36,6 +36,7 @@ def serve(settings: ApiSettings) -> int:
         sock=listening,
         backlog=settings.backlog,
         keepalive_timeout=settings.keepalive_timeout_s,
+        handler_cancellation=True,  # route.py says whom it reaches
         shutdown_timeout=settings.drain_timeout_s,
         access_log=logging.getLogger("access") if settings.access_log else None,
         access_log_class=AccessLogger,

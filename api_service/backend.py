@@ -132,15 +132,19 @@ class FleetSource(Protocol):
     """Knows workers, models and queues, and which models are active."""
 
     async def snapshot(self, *, fresh: bool = False) -> Fleet:
-        """The fleet, at most about a second old unless ``fresh``."""
+        """The fleet, at most about two seconds old unless ``fresh``."""
         ...
 
-    async def activate(self, model_id: str) -> None:
-        """Put a model on the list of active ones."""
+    async def listed(self) -> Fleet:
+        """The fleet, with the list of active models as it is now for all replicas."""
         ...
 
-    async def deactivate(self, *model_ids: str) -> None:
-        """Take models off the list; workers drop them. Unknown ids are no error."""
+    async def activate(self, *names: str) -> None:
+        """Put models, by id or alias, on the list of active ones."""
+        ...
+
+    async def deactivate(self, *names: str) -> None:
+        """Take ids and aliases off the list; workers drop the models. Unknown names are no error."""
         ...
 
     async def clear_active(self) -> None:

@@ -36,14 +36,22 @@ def check_id(model_id: str) -> str:
 
 async def fleet_of(request: web.Request, *, fresh: bool = False) -> Fleet:
     """The fleet as the caller may see it: with the models of its key only. Raises QueueUnavailable."""
-    fleet = await request.app[BACKEND].fleet.snapshot(fresh=fresh)
+    return _seen(request, await request.app[BACKEND].fleet.snapshot(fresh=fresh))
+
+
+async def listed_of(request: web.Request) -> Fleet:
+    """The same, with the registry as it is now for all replicas. Raises QueueUnavailable."""
+    return _seen(request, await request.app[BACKEND].fleet.listed())
+
+
+def _seen(request: web.Request, fleet: Fleet) -> Fleet:
     key = call_of(request).caller.key
     if key is None or not key.models:
         return fleet
     models = {name: model for name, model in fleet.models.items() if key.sees(name)}
     queues = [queue for queue in fleet.queues if key.sees(queue.model)]
     workers = [_seen_by(key, worker) for worker in fleet.workers]
-    active = {name for name in fleet.active if name in models}
+    active = {name for name in fleet.active if (model := fleet.resolve(name)) is not None and model.id in models}
     return replace(fleet, workers=workers, models=models, queues=queues, active=active)
 
 

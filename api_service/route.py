@@ -6,9 +6,11 @@ Files are found by scan, in alphabetical order; two routes with one method and p
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import wraps
 from types import ModuleType
 
 from aiohttp import web
@@ -43,6 +45,8 @@ class Route:
         media: media type of the 200 answer when it is not JSON.
         status: codes of errors worth documenting beside 400, 422 and 503.
         last: registered after all others.
+        leaves: when the client hangs up, the handler is canceled; the others go on to their end, because a client
+            that lost its connection may come back for what it began.
         enabled: whether these settings have the route.
     """
 
@@ -61,6 +65,7 @@ class Route:
     media: str = ""
     status: tuple[int, ...] = ()
     last: bool = False
+    leaves: bool = False
     enabled: Callable[[ApiSettings], bool] = lambda _: True
 
 
@@ -80,10 +85,29 @@ def add_routes(app: web.Application, found: list[Route]) -> dict[web.AbstractRou
     made: dict[web.AbstractRoute, Route] = {}
     for route in found:
         path = route.path.replace("{project}", project) if route.last else route.path
-        made[app.router.add_route(route.method, path, route.handler)] = route
+        handler = route.handler if route.leaves else to_its_end(route.handler)
+        made[app.router.add_route(route.method, path, handler)] = route
         if route.method == "GET":  # probes send HEAD
-            made[app.router.add_route("HEAD", path, route.handler)] = route
+            made[app.router.add_route("HEAD", path, handler)] = route
     return made
+
+
+def to_its_end(handler: Handler) -> Handler:
+    """The handler, going on when its client hangs up."""
+
+    @wraps(handler)
+    async def shielded(request: web.Request) -> web.StreamResponse:
+        task = asyncio.ensure_future(handler(request))
+        task.add_done_callback(_look)
+        return await asyncio.shield(task)
+
+    return shielded
+
+
+def _look(task: asyncio.Future[web.StreamResponse]) -> None:
+    """Take note of an error that nobody is there to be told."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _exported(module: ModuleType) -> Iterator[tuple[str, Route]]:

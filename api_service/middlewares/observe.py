@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import uuid
 
@@ -10,6 +11,8 @@ from aiohttp.typedefs import Handler
 
 from api_service.context import CALL, METRICS, Call, call_of
 
+CLIENT_LEFT = 499
+"""nginx's number for a request whose client hung up."""
 UUID4 = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?4[0-9a-f]{3}-?[89ab][0-9a-f]{3}-?[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -23,6 +26,9 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
     metrics.in_flight.inc()
     try:
         response = await handler(request)
+    except asyncio.CancelledError:
+        metrics.observe(request.method, route_of(request), CLIENT_LEFT, call.elapsed())
+        raise
     finally:
         metrics.in_flight.dec()
     metrics.observe(request.method, route_of(request), response.status, call.elapsed())

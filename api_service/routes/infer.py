@@ -27,6 +27,7 @@ def route(path: str, tasks: set[str], request_schema: type[InferenceRequest], an
         answer=answer_schema,
         listed=True,
         status=(404, 413, 504),
+        leaves=True,
     )
 
 

@@ -65,6 +65,7 @@ ROUTES = [
         answer=InferenceAnswer,
         status=(404, 413, 504),
         last=True,
+        leaves=True,
     )
     for method in ("GET", "POST")
 ]

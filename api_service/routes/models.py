@@ -26,8 +26,7 @@ MEMORY_FIELDS = (
 
 async def registry(request: web.Request) -> web.Response:
     """The active models."""
-    fleet = await catalog.fleet_of(request)
-    return reply.json(descriptions(fleet))
+    return reply.json(descriptions(await catalog.listed_of(request)))
 
 
 async def add(request: web.Request) -> web.Response:
@@ -43,9 +42,8 @@ async def remove(request: web.Request) -> web.Response:
     wanted = await body.parse(request, RemoveModelRequest)
     catalog.check_id(wanted.model_id)
     model = (await catalog.fleet_of(request)).resolve(wanted.model_id)
-    name = wanted.model_id if model is None else model.id
-    if call_of(request).caller.sees(name):
-        await request.app[BACKEND].fleet.deactivate(name)
+    if model is not None:
+        await request.app[BACKEND].fleet.deactivate(model.id, *model.aliases)
     return reply.json(descriptions(await catalog.fleet_of(request, fresh=True)))
 
 
@@ -87,12 +85,13 @@ async def load(request: web.Request, model_id: str) -> None:
     call.model_id, call.cold_start = model.id, not model.loaded_on
     (result,) = await backend.jobs.call([job])
     result.raise_for_error()
-    await backend.fleet.activate(model.id)
+    await backend.fleet.activate(*{model.id, model_id})
 
 
 def descriptions(fleet: Fleet, requested: str | None = None) -> dict[str, Any]:
     """The active models, and the requested one under the very name that was asked for, which clients compare."""
-    listed = [describe(fleet.models[name], name) for name in sorted(fleet.active) if name in fleet.models]
+    found = [(name, fleet.resolve(name)) for name in sorted(fleet.active)]
+    listed = [describe(model, name) for name, model in found if model is not None]
     if requested is not None and all(entry["model_id"] != requested for entry in listed):
         listed.append(describe(catalog.find(fleet, requested), requested))
     return {"models": listed, **dict.fromkeys(MEMORY_FIELDS)}

@@ -98,7 +98,7 @@ class QueueInfo:
 
 @dataclass
 class Fleet:
-    """Everything at one moment. ``active`` are the ids of the models that the registry lists."""
+    """Everything at one moment. ``active`` are the ids and aliases that the registry lists."""
 
     workers: list[WorkerInfo] = field(default_factory=list)
     models: dict[str, ModelInfo] = field(default_factory=dict)

@@ -1,11 +1,19 @@
-"""The fleet as the API sees it: read from Redis, kept for half a second, the same for every replica."""
+"""The fleet as the API sees it: read from Redis, the same for every replica.
+
+What was read is served for half a second as it is, then for a little longer while a new reading is under way, so that
+no request waits for it. The registry is never older than the request, because clients look there for what another
+replica has just written.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
+
+import structlog
 
 from shared import keys
 from shared.errors import QueueUnavailable
@@ -14,7 +22,11 @@ from shared.queue import scripts
 from shared.redis import RedisError, connect_async, run_async
 from shared.settings import QueueSettings, RedisSettings
 
-CACHE_S = 0.5
+log = structlog.get_logger(__name__)
+FRESH_S = 0.5
+"""A reading this old is served as it is."""
+STALE_S = 2.0
+"""An older one up to this is served too, while the next is under way."""
 
 
 class FleetView:
@@ -26,43 +38,72 @@ class FleetView:
         self._lock = asyncio.Lock()
         self._fleet = Fleet()
         self._read_at = float("-inf")
+        self._reading: asyncio.Task[None] | None = None
 
     async def close(self) -> None:
         """Close the connections."""
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.wait([self._reading])
         await self._client.aclose()
 
     async def snapshot(self, *, fresh: bool = False) -> Fleet:
-        """The fleet, at most half a second old unless ``fresh``. Raises QueueUnavailable."""
-        if not fresh and time.monotonic() - self._read_at < CACHE_S:
-            return self._fleet
-        async with self._lock:
-            if fresh or time.monotonic() - self._read_at >= CACHE_S:
-                try:
-                    self._fleet = await self._read()
-                except (RedisError, OSError) as error:
-                    raise QueueUnavailable("The fleet's state cannot be read; try again in a moment.") from error
-                self._read_at = time.monotonic()
+        """The fleet, at most about two seconds old unless ``fresh``. Raises QueueUnavailable."""
+        age = time.monotonic() - self._read_at
+        if fresh or age >= STALE_S:
+            await self._renew(fresh=fresh)
+        elif age >= FRESH_S and self._reading is None:
+            self._reading = asyncio.create_task(self._renew_behind())
         return self._fleet
 
-    async def activate(self, model_id: str) -> None:
-        """List the model in the registry of every replica. Raises QueueUnavailable."""
+    async def listed(self) -> Fleet:
+        """The fleet with the registry as it is now, whichever replica wrote to it last. Raises QueueUnavailable."""
+        fleet = await self.snapshot()
+        pipe: Any = self._client.pipeline(transaction=False)
+        active, removed = await self._answer(pipe.hkeys(keys.ACTIVE).hkeys(keys.REMOVED))
+        if any(fleet.resolve(name.decode()) is None for name in active):  # of a worker that has just come
+            fleet = await self.snapshot(fresh=True)
+        return replace(fleet, active=_active(active, removed, fleet.models))
+
+    async def activate(self, *names: str) -> None:
+        """List models, by id or alias, in the registry of every replica. Raises QueueUnavailable."""
+        now = await self._now_ms()
         pipe: Any = self._client.pipeline()
-        pipe.hset(keys.ACTIVE, model_id, await self._now_ms()).hdel(keys.REMOVED, model_id)
+        pipe.hset(keys.ACTIVE, mapping=dict.fromkeys(names, now)).hdel(keys.REMOVED, *names)
         await self._write(pipe)
 
-    async def deactivate(self, *model_ids: str) -> None:
-        """Take the models out of the registry; every worker that loaded them before now drops them."""
-        if not model_ids:
+    async def deactivate(self, *names: str) -> None:
+        """Take ids and aliases out of the registry; every worker that loaded the models before now drops them."""
+        if not names:
             return
         now = await self._now_ms()
         pipe: Any = self._client.pipeline()
-        pipe.hdel(keys.ACTIVE, *model_ids).hset(keys.REMOVED, mapping=dict.fromkeys(model_ids, now))
+        pipe.hdel(keys.ACTIVE, *names).hset(keys.REMOVED, mapping=dict.fromkeys(names, now))
         await self._write(pipe)
 
     async def clear_active(self) -> None:
         """Empty the registry and every worker's cache (pinned models stay)."""
         fleet = await self.snapshot(fresh=True)
-        await self.deactivate(*fleet.models)
+        await self.deactivate(*fleet.models, *fleet.active.difference(fleet.models))
+
+    async def _renew(self, *, fresh: bool = False) -> None:
+        async with self._lock:
+            if not fresh and time.monotonic() - self._read_at < FRESH_S:
+                return  # somebody else has just done it
+            try:
+                self._fleet = await self._read()
+            except (RedisError, OSError) as error:
+                raise QueueUnavailable("The fleet's state cannot be read; try again in a moment.") from error
+            self._read_at = time.monotonic()
+
+    async def _renew_behind(self) -> None:
+        """Until it works, requests get what there is, and when that is too old they wait themselves."""
+        try:
+            await self._renew()
+        except QueueUnavailable as error:
+            log.debug("fleet.not_read", error=error.code)
+        finally:
+            self._reading = None
 
     async def _now_ms(self) -> int:
         try:
@@ -72,25 +113,28 @@ class FleetView:
         return int(seconds) * 1000 + int(micros) // 1000
 
     async def _write(self, pipe: Any) -> None:
-        try:
-            await pipe.execute()
-        except (RedisError, OSError) as error:
-            raise QueueUnavailable("The fleet's state cannot be changed; try again in a moment.") from error
+        await self._answer(pipe)
         self._read_at = float("-inf")
+
+    async def _answer(self, pipe: Any) -> Any:
+        try:
+            return await pipe.execute()
+        except (RedisError, OSError) as error:
+            raise QueueUnavailable("The fleet's state cannot be reached; try again in a moment.") from error
 
     async def _read(self) -> Fleet:
         pipe: Any = self._client.pipeline(transaction=False)
-        pipe.zrange(keys.WORKERS, 0, -1).smembers(keys.QUEUES).hkeys(keys.ACTIVE)
+        pipe.zrange(keys.WORKERS, 0, -1).smembers(keys.QUEUES).hkeys(keys.ACTIVE).hkeys(keys.REMOVED)
         for tag in keys.HARDWARE_TAGS:
             pipe.hvals(keys.catalog(tag))
-        ids, streams, active, *catalogs = await pipe.execute()
+        ids, streams, active, removed, *catalogs = await pipe.execute()
         workers = await self._workers(ids)
         models = _merge(catalogs, workers)
         queues = await self._queues(streams)
         for queue in queues:
             takers = [worker for worker in workers if queue.hardware in (keys.ANY_HARDWARE, worker.hardware)]
             queue.rate = sum(worker.rates.get(queue.model, 0.0) for worker in takers)
-        return Fleet(workers, models, queues, {name.decode() for name in active} & set(models))
+        return Fleet(workers, models, queues, _active(active, removed, models))
 
     async def _workers(self, ids: Iterable[bytes]) -> list[WorkerInfo]:
         names = [keys.worker(worker.decode()) for worker in ids]
@@ -108,6 +152,14 @@ class FleetView:
             QueueInfo(*keys.parse_queue(name), waiting, running, size, oldest)
             for name, (waiting, running, _, size, oldest) in zip(names, rows, strict=True)
         ]
+
+
+def _active(active: Iterable[bytes], removed: Iterable[bytes], models: Mapping[str, ModelInfo]) -> set[str]:
+    """What the registry lists: ids and aliases that were asked for, and whatever else is loaded and not removed."""
+    names = set(models).union(*(model.aliases for model in models.values()))
+    gone = {name.decode() for name in removed}
+    loaded = {model.id for model in models.values() if model.loaded_on}
+    return ({name.decode() for name in active} & names) | (loaded - gone)
 
 
 def _merge(catalogs: Iterable[Iterable[bytes]], workers: list[WorkerInfo]) -> dict[str, ModelInfo]:

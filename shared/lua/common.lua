@@ -80,13 +80,15 @@ local function close(id, state, body, ttl)
   redis.call('DEL', key .. ':watchers')
 end
 
--- Take the entry out of its stream.
+-- Take the entry out of its stream. Returns 1, or 0 when it was not there.
 local function remove(stream, entry, size)
-  if redis.call('XDEL', stream, entry) == 1 then
+  local gone = redis.call('XDEL', stream, entry)
+  if gone == 1 then
     local less = string.format('%d', -size)
     redis.call('HINCRBY', 'vf:bytes', stream, less)
     redis.call('HINCRBY', 'vf:bytes', 'all', less)
   end
+  return gone
 end
 
 -- The job takes no part of its owner's quota any more.

@@ -4,7 +4,7 @@
 --       9 owner or ""
 --       then for a job with a record: 10 ttl ms  11 start timeout ms or 0  12 fingerprint or ""  13 idempotency ttl ms
 --       14 jobs listed at most  15... names and values of the record
--- Returns {"ok", created ms} | {"exists", 0} | {"depth", n} | {"bytes", n} | {"quota", n}
+-- Returns {"ok", created ms, entry} | {"exists", 0} | {"depth", n} | {"bytes", n} | {"quota", n}
 --         | {"same", job id} | {"mismatch", 0}: the idempotency key was used before
 local recorded = #KEYS > 3
 if recorded and ARGV[12] ~= '' then
@@ -53,8 +53,7 @@ local function enqueue(...)
 end
 
 if not recorded then
-  enqueue('record', '0', 'ttl', 0)
-  return {'ok', now}
+  return {'ok', now, enqueue('record', '0', 'ttl', 0)}
 end
 
 local start = tonumber(ARGV[11]) > 0 and now + tonumber(ARGV[11]) or 0
@@ -71,4 +70,4 @@ if ARGV[12] ~= '' then
   redis.call('HSET', KEYS[4], 'idempotency', KEYS[7])
 end
 note(ARGV[2], 'queued', 'position', math.max(1, seq - tonumber(redis.call('HGET', 'vf:served', KEYS[1]) or '0')))
-return {'ok', now}
+return {'ok', now, entry}

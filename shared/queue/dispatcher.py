@@ -13,7 +13,7 @@ import structlog
 
 from shared import keys
 from shared.blobs import open_store
-from shared.codec import DecodeError
+from shared.codec import DecodeError, encode_job
 from shared.errors import (
     BlobsUnavailable,
     DeadlineExceeded,
@@ -52,6 +52,7 @@ class Dispatcher:
         self._noticed: dict[str, set[asyncio.Event]] = defaultdict(set)
         self._full = False
         self._tending: list[asyncio.Task[None]] = []
+        self._withdrawing: set[asyncio.Task[Any]] = set()
         self._closing = False
 
     @property
@@ -67,7 +68,7 @@ class Dispatcher:
     async def close(self) -> None:
         """Stop and close the connections; whoever still waits is told that the queue is gone."""
         self._closing = True
-        await stop(self._tending)
+        await stop([*self._tending, *self._withdrawing])
         for answer in self._answers.values():
             if not answer.done():
                 answer.set_exception(gone())
@@ -83,7 +84,8 @@ class Dispatcher:
     async def call(self, jobs: Sequence[Job]) -> list[JobResult]:
         """Submit the jobs and wait for all of them, each for its own time limit.
 
-        A job that fails has its error in its result. Raises QueueFull, QuotaExceeded, QueueUnavailable.
+        A job that fails has its error in its result. Whoever cancels the call takes back the jobs that no worker has
+        yet. Raises QueueFull, QuotaExceeded, QueueUnavailable.
         """
         if len(jobs) == 1:  # most calls; gather would make a task of it
             return [await self._call(jobs[0])]
@@ -177,20 +179,47 @@ class Dispatcher:
     async def _call(self, job: Job) -> JobResult:
         answer: asyncio.Future[JobResult] = asyncio.get_running_loop().create_future()
         self._answers[job.id] = answer
+        entry = ""
         try:
-            await self._submit(job, None)
+            entry = await self._enqueue(job)
             return await asyncio.wait_for(answer, job.timeout_ms / 1000 + REPLY_GRACE_S)
         except asyncio.TimeoutError:
             late = DeadlineExceeded("No worker answered within the time limit; try again or raise the timeout.")
             return JobResult.failed(job.id, late)
+        except asyncio.CancelledError:
+            if entry and not self._closing:
+                self._withdraw(job, entry)
+            raise
         finally:
             self._answers.pop(job.id, None)
 
-    async def _submit(self, job: Job, terms: Terms | None) -> tuple[int, str]:
+    async def _enqueue(self, job: Job) -> str:
+        """Submit a job that is answered on our stream; returns its entry there."""
+        self._check_room()
+        answer = await self._line.run(submission(job, self._settings, reply=self._line.stream))
+        accepted(answer)
+        return str(answer[2].decode())
+
+    async def _submit(self, job: Job, terms: Terms) -> tuple[int, str]:
+        self._check_room()
+        return accepted(await self._line.run(submission(job, self._settings, terms)))
+
+    def _check_room(self) -> None:
         if self._full:
             raise QueueFull("The queue's memory is nearly full; try again later.")
-        reply = self._line.stream if terms is None else ""
-        return accepted(await self._line.run(submission(job, self._settings, terms, reply=reply)))
+
+    def _withdraw(self, job: Job, entry: str) -> None:
+        """Take the job back unless a worker has it; nobody waits for the outcome."""
+        stream, size = keys.queue(job.hardware, job.lane, job.model), len(encode_job(job))
+        call = scripts.WITHDRAW([stream], keys.GROUP, entry, size, job.id, job.owner)
+        task = asyncio.ensure_future(self._line.run(call))
+        self._withdrawing.add(task)
+        task.add_done_callback(self._withdrawn)
+
+    def _withdrawn(self, task: asyncio.Task[Any]) -> None:
+        self._withdrawing.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.debug("job.not_withdrawn", error=type(task.exception()).__name__)
 
     async def _read(self, job_id: str, *, watch: bool) -> JobRecord:
         call = scripts.WATCH([keys.job(job_id), keys.watchers(job_id)], self._line.stream if watch else "")

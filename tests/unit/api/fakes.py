@@ -347,8 +347,11 @@ class MemoryFleet:
             raise QueueUnavailable("The fleet's state cannot be read; try again in a moment.")
         return self.fleet
 
-    async def activate(self, model_id: str) -> None:
-        self.fleet.active.add(model_id)
+    async def listed(self) -> Fleet:
+        return await self.snapshot()
+
+    async def activate(self, *names: str) -> None:
+        self.fleet.active.update(names)
 
     async def deactivate(self, *model_ids: str) -> None:
         self.fleet.active.difference_update(model_ids)
