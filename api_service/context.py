@@ -51,6 +51,7 @@ class Call:
     started: float = field(default_factory=time.perf_counter)
     model_id: str | None = None
     cold_start: bool = False
+    load_s: float | None = None
     timings: dict[str, float] = field(default_factory=dict)
     error_code: str | None = None
     caller: Caller = OPEN

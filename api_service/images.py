@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import pybase64
 from aiohttp import web
 
+from api_service import local_files
 from api_service.context import EGRESS, SETTINGS
 from api_service.schemas.base import ImageReference
 from shared.egress import EgressFailed, EgressRefused
@@ -21,7 +22,6 @@ IN_THREAD_OVER = 2**20
 
 REFUSED = {
     "numpy": "Pickled arrays are not accepted, because loading one can run code. Send an encoded image as base64.",
-    "file": "Files of the server are not read. Send the image as base64, as a multipart file or as a URL.",
     "multipart": "The type 'multipart' has no meaning in JSON. Send the image as base64 or as a URL.",
     "numpy_object": "The type 'numpy_object' has no meaning over HTTP. Send an encoded image as base64.",
     "pil": "The type 'pil' has no meaning over HTTP. Send an encoded image as base64.",
@@ -68,6 +68,9 @@ async def load(request: web.Request, reference: ImageReference) -> bytes:
         return await decode_base64(reference.value or "")
     if kind == "url":
         return await fetch(request, reference.value or "")
+    if kind == "file":
+        settings = request.app[SETTINGS]
+        return await local_files.read(reference.value or "", settings.image_folders, settings.max_body_bytes)
     raise InvalidImage(REFUSED.get(kind, "The image type is not known; use 'base64' or 'url'."))
 
 

@@ -12,7 +12,7 @@ from aiohttp import web
 from api_service import catalog
 from api_service.context import BACKEND, METRICS, SETTINGS, call_of
 from api_service.images import at_index
-from shared.errors import VisionfleetError, from_dict
+from shared.errors import DeadlineExceeded, ModelNotReady, VisionfleetError, from_dict
 from shared.fleet.state import ModelInfo
 from shared.jobs import Job, JobResult
 
@@ -73,9 +73,24 @@ async def run(request: web.Request, wanted: Wanted, images: Sequence[bytes]) -> 
     for index, result in enumerate(results):
         failure = failure_of(result)
         if failure is not None:
+            await check_loaded(request, wanted.model.id, failure)
             raise failure if len(results) == 1 else at_index(failure, index)
         outputs.append(result.outputs[0]["output"])
     return outputs
+
+
+async def check_loaded(request: web.Request, model_id: str, failure: VisionfleetError) -> None:
+    """Raises ModelNotReady when the time ran out because the model is still being loaded: trying again will help."""
+    if not isinstance(failure, DeadlineExceeded) or not call_of(request).cold_start:
+        return
+    model = (await request.app[BACKEND].fleet.snapshot(fresh=True)).models.get(model_id)
+    if model is not None and not model.loaded_on:
+        raise not_ready(model_id)
+
+
+def not_ready(model_id: str) -> ModelNotReady:
+    """What is said of a model that takes longer to load than its caller waits."""
+    return ModelNotReady(f"The model {model_id!r} is still being loaded; try again in a moment.", model=model_id)
 
 
 def failure_of(result: JobResult) -> VisionfleetError | None:

@@ -28,6 +28,11 @@ class ApiSettings(RedisSettings, QueueSettings, LogSettings, UrlSettings, Access
 
     max_body_bytes: int = Field(default=32 * MIB, ge=1024, description="Largest request body, in bytes.")
     max_images: int = Field(default=32, ge=1, description="Most images in one request.")
+    image_folders: tuple[Path, ...] = Field(
+        default=(),
+        description="Folders of this machine, as a JSON list, from which a request may name an image by its path "
+        '(`{"type": "file"}`). Every API replica needs them. Empty: such requests are refused.',
+    )
     body_timeout_s: float = Field(default=60, gt=0, description="Seconds a client gets to send its body.")
     load_timeout_s: float = Field(default=120, gt=0, description="Seconds that /model/add waits for a model to load.")
     max_wait_s: float = Field(default=60, ge=0, description="Longest `Prefer: wait=` and `?wait=`, in seconds.")

@@ -26,6 +26,7 @@ status of each is assigned once, in ``api_service/errors.py``. Messages tell the
     ├── Forbidden                   the API key does not allow it
     ├── Unavailable                 try again later
     │   ├── NoWorkerForHardware     no live worker carries the tag
+    │   ├── ModelNotReady           it is still being loaded
     │   ├── QueueFull               admission refused: depth or bytes
     │   │   └── QuotaExceeded       the caller's own share of the queue is used up
     │   ├── RateLimited             the API key sends too many requests per second
@@ -209,6 +210,12 @@ class NoWorkerForHardware(Unavailable):
     """No live worker carries the hardware tag that the request or the model asks for."""
 
     code = "no_worker_for_hardware"
+
+
+class ModelNotReady(Unavailable):
+    """The model is still being loaded."""
+
+    code = "model_not_ready"
 
 
 class QueueFull(Unavailable):

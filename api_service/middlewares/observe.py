@@ -10,7 +10,9 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from api_service.context import CALL, METRICS, Call, call_of
+from api_service.reply import dumps
 
+COLD_START = {False: ("false", "0"), True: ("true", "1")}
 CLIENT_LEFT = 499
 """nginx's number for a request whose client hung up."""
 UUID4 = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?4[0-9a-f]{3}-?[89ab][0-9a-f]{3}-?[0-9a-f]{12}", re.IGNORECASE)
@@ -47,9 +49,13 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     headers["X-Content-Type-Options"] = "nosniff"
     if call.headers:
         headers.update(call.headers)
+    headers["X-Inference-Engine"] = "visionfleet"
+    headers["X-Model-Cold-Start"], headers["X-Model-Cold-Start-Count"] = COLD_START[call.cold_start]
     if call.model_id is not None:
         headers["X-Model-Id"] = call.model_id
-        headers["X-Model-Cold-Start"] = "true" if call.cold_start else "false"
+    if call.load_s is not None:
+        headers["X-Model-Load-Time"] = f"{call.load_s:.6f}"
+        headers["X-Model-Load-Details"] = dumps([{"m": call.model_id, "t": call.load_s}]).decode()
     if call.timings:
         headers["X-Visionfleet-Timings"] = ";".join(f"{stage}={spent:.3f}" for stage, spent in call.timings.items())
 

@@ -36,7 +36,7 @@ def handler_for(schema: type[InferenceRequest], tasks: frozenset[str]) -> Handle
 
     async def infer_images(request: web.Request) -> web.Response:
         wanted = await body.parse(request, schema)
-        model, hardware = await plan(request, wanted.model_id, tasks, wanted.hardware)
+        model, hardware = await plan(request, wanted.model_id, tasks, wanted.hardware or "any")
         many = isinstance(wanted.image, list)
         images = await load_all(request, wanted.image if isinstance(wanted.image, list) else [wanted.image])
         outputs = await run(request, Wanted(model, hardware, wanted.params()), images)

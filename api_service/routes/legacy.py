@@ -15,6 +15,8 @@ from api_service.schemas.answers import InferenceAnswer
 from api_service.schemas.legacy import LegacyQuery
 from shared.errors import InvalidImage, InvalidRequest, VisionfleetError
 
+PNG = b"\x89PNG"
+
 
 async def infer(request: web.Request) -> web.Response:
     """One image through one model, of whatever task."""
@@ -46,11 +48,11 @@ async def image_of(request: web.Request, wanted: LegacyQuery) -> bytes:
     return await images.decode_base64(raw)
 
 
-def picture(jpeg: object) -> web.Response:
+def picture(drawn: object) -> web.Response:
     """The drawn image itself."""
-    if not isinstance(jpeg, bytes):
+    if not isinstance(drawn, bytes):
         raise VisionfleetError("The worker made no picture for this task.")
-    return web.Response(body=jpeg, content_type="image/jpeg")
+    return web.Response(body=drawn, content_type="image/png" if drawn.startswith(PNG) else "image/jpeg")
 
 
 ROUTES = [

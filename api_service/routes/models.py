@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from aiohttp import web
 
 from api_service import body, catalog, reply
 from api_service.context import BACKEND, SETTINGS, call_of
+from api_service.inference import not_ready
 from api_service.route import Route
 from api_service.schemas.models import AddModelRequest, ModelsDescriptions, RemoveModelRequest, SessionStarted
+from shared.errors import DeadlineExceeded
 from shared.fleet.state import Fleet, ModelInfo
 from shared.jobs import Job
 
@@ -83,8 +86,12 @@ async def load(request: web.Request, model_id: str) -> None:
     job = Job(model=model.id, kind="load", hardware=catalog.place(model, "any"), timeout_ms=timeout_ms)
     call = call_of(request)
     call.model_id, call.cold_start = model.id, not model.loaded_on
+    begun = time.perf_counter()
     (result,) = await backend.jobs.call([job])
+    if result.error is not None and result.error["code"] == DeadlineExceeded.code:
+        raise not_ready(model.id)
     result.raise_for_error()
+    call.load_s = time.perf_counter() - begun if call.cold_start else None
     await backend.fleet.activate(*{model.id, model_id})
 
 
@@ -120,7 +127,7 @@ ROUTES = [
         scope="infer",
         body=AddModelRequest,
         answer=ModelsDescriptions,
-        status=(404, 504),
+        status=(404, 503),
     ),
     Route(
         *("POST", "/model/remove", remove, TAG, "Unload a model."),
@@ -134,6 +141,6 @@ ROUTES = [
         *("GET", "/start/{project}/{version}", start, TAG, "Load a model (older form)."),
         scope="infer",
         answer=SessionStarted,
-        status=(404, 504),
+        status=(404, 503),
     ),
 ]

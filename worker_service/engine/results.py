@@ -34,7 +34,7 @@ class Detections:
         boxes: [n, 4] x0, y0, x1, y1 in source pixels, inside the image.
         scores: [n] in 0..1.
         class_ids: [n] indices into ``labels``.
-        visualization: annotated JPEG when it was asked for.
+        visualization: annotated picture when it was asked for.
     """
 
     image: tuple[int, int]
@@ -90,10 +90,10 @@ class Classification:
         return [(int(i), scores[i]) for i in order if scores[i] >= self.confidence]
 
     def to_dict(self) -> dict[str, Any]:
-        """``predictions`` best first, and the best class as ``top`` with its ``confidence``, threshold or not."""
+        """``predictions`` best first, and the first as ``top`` with its ``confidence``: "" and 0 when there is none."""
         predictions = [{"class": self.labels[i], "class_id": i, "confidence": score} for i, score in self.ranked]
-        best = int(np.argmax(self.scores))
-        body = {"predictions": predictions, "top": self.labels[best], "confidence": float(self.scores[best])}
+        best = predictions[0] if predictions else {"class": "", "confidence": 0.0}
+        body = {"predictions": predictions, "top": best["class"], "confidence": best["confidence"]}
         return envelope("classification", self.image, body, self.visualization)
 
 

@@ -11,7 +11,6 @@ from shared.errors import InferenceFailed, InvalidImage, InvalidRequest, ModelLo
 from tests.unit.engine import graphs
 from worker_service.engine.engine import Engine
 from worker_service.engine.results import Detections
-from worker_service.engine.visualise import class_colour
 from worker_service.settings import EngineSettings
 
 PIXELS = np.zeros((100, 200, 3), np.uint8)
@@ -97,13 +96,6 @@ def test_odd_sizes_can_be_drawn(engine: Engine, size: tuple[int, int], model: st
     (result,) = engine.infer(model, [np.zeros((*size, 3), np.uint8)], {"visualize": True, "confidence": 0})
     picture = cv2.imdecode(np.frombuffer(result.to_dict()["visualization"], np.uint8), cv2.IMREAD_COLOR)
     assert picture.shape == (*size, 3)
-
-
-def test_class_colours_are_stable_and_distinct() -> None:
-    assert class_colour(3) == class_colour(3)
-    near = [class_colour(i) for i in range(12)]
-    distances = [np.abs(np.subtract(a, b)).sum() for i, a in enumerate(near) for b in near[:i]]
-    assert min(distances) > 40
 
 
 def test_settings_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,36 @@
+"""A model of every task that an SDK can ask for, beside the bundled ones: tiny graphs with known answers.
+
+On a picture of 64 x 64 they find the "a" and the "b" of ``examples.BOXES``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from tests.unit.engine import examples, graphs
+
+TASKS = {
+    "tiny-boxes": ("yolov8", "object-detection"),
+    "tiny-masks": ("yolov8-seg", "instance-segmentation"),
+    "tiny-poses": ("yolov8-pose", "keypoint-detection"),
+    "tiny-classes": ("semantic-segmentation", "semantic-segmentation"),
+    "tiny-labels": ("classification", "classification"),
+}
+
+
+def write(folder: Path) -> Path:
+    """The models, each with the alias ``name/1``: API v0 of the SDK asks for a project and a version."""
+    for name, (family, task) in TASKS.items():
+        more = {"multi_label": True} if name == "tiny-labels" else {}
+        examples.model(folder / name, family, task, aliases=[f"{name}/1"], **more)
+    return folder
+
+
+def picture(path: Path) -> Path:
+    """A picture that is the networks' input as it is."""
+    pixels = np.full((graphs.SIZE, graphs.SIZE, 3), 200, np.uint8)
+    cv2.imwrite(str(path), pixels)
+    return path
