@@ -93,8 +93,10 @@ def start(version: str, url: str, log: Path) -> Sdk:
 
 def stop(sdk: Sdk) -> None:
     assert sdk.process.stdin
+    assert sdk.process.stdout
     sdk.process.stdin.close()
     sdk.process.wait(timeout=20)
+    sdk.process.stdout.close()
 
 
 def run(version: str, *arguments: str, cwd: Path, timeout_s: float = 120) -> subprocess.CompletedProcess[str]:

@@ -26,6 +26,7 @@ __all__ = [
     "LetterNotFound",
     "ModelLoadFailed",
     "ModelNotFound",
+    "ModelNotReady",
     "NoStreamService",
     "NoWorkerForHardware",
     "NotFinished",
@@ -48,6 +49,7 @@ __all__ = [
     "Unauthorized",
     "Unavailable",
     "UnsupportedTask",
+    "WorkflowError",
 ]
 
 
@@ -185,6 +187,12 @@ class NoWorkerForHardware(Unavailable):
     default_code = "no_worker_for_hardware"
 
 
+class ModelNotReady(Unavailable):
+    """The model is still being loaded."""
+
+    default_code = "model_not_ready"
+
+
 class QueueFull(Unavailable):
     """Admission refused the job: the queue is at its depth or byte limit."""
 
@@ -305,6 +313,12 @@ class InferenceFailed(VisionfleetError):
     """The model raised while it ran."""
 
     default_code = "inference_failed"
+
+
+class WorkflowError(VisionfleetError):
+    """A workflow could not be compiled or run. ``shared/workflows/errors.py`` has one class for each way."""
+
+    default_code = "workflow_error"
 
 
 class JobPoisoned(VisionfleetError):
