@@ -22,6 +22,7 @@ from shared.errors import ImageTooLarge, InvalidImage
 Image: TypeAlias = npt.NDArray[np.uint8]
 
 EXIF_ORIENTATION = 0x0112
+MOST_SCANS = 200  # encoders write ten or so; an MPO has a picture more, and each may hold a thumbnail
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 
@@ -51,6 +52,8 @@ def decode(data: bytes, max_pixels: int, auto_orient: bool = True) -> Image:
     kind, orientation = _read_header(data, max_pixels)
     if not _COMPLETE.get(kind, _always)(data):
         raise InvalidImage(f"The {kind} image is truncated.")
+    if kind in {"JPEG", "MPO"}:
+        _check_scans(data)
     pixels = _read_pixels(data, kind)
     if auto_orient == (kind in TURNED_BY_CV2):
         return pixels
@@ -133,6 +136,12 @@ def _jpeg_is_complete(data: bytes) -> bool:
         standalone = marker in (0x01, 0xFF) or 0xD0 <= marker <= 0xD7
         at += (1 if marker == 0xFF else 2) if standalone else 2 + int.from_bytes(data[at + 2 : at + 4], "big")
     return False
+
+
+def _check_scans(data: bytes) -> None:
+    """A progressive JPEG of many scans costs a pass over all pixels for each, though it may be a few kilobytes."""
+    if data.count(b"\xff\xda") > MOST_SCANS:
+        raise InvalidImage(f"The JPEG image has more than {MOST_SCANS} scans.")
 
 
 def _png_is_complete(data: bytes) -> bool:

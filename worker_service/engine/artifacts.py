@@ -9,7 +9,7 @@ from pathlib import Path
 
 from shared.errors import ModelLoadFailed
 from worker_service.engine.manifest import Manifest
-from worker_service.engine.runtime.external import external_locations
+from worker_service.engine.runtime.external import external_locations, foreign_operators
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ class Package:
                 )
         for name in self.manifest.graphs:
             self._check_external_data(name)
+            check_operators(self.root / name, self.manifest.id)
 
     def _check_external_data(self, graph: str) -> None:
         folder = Path(graph).parent
@@ -64,6 +65,24 @@ class Package:
                 raise ModelLoadFailed(
                     f"Model {self.manifest.id}: {graph} keeps weights in {location!r}, which 'files' does not list."
                 )
+
+
+def check_operators(graph: Path, model_id: str) -> None:
+    """Raises ModelLoadFailed for a graph that needs libraries of operators or holds compiled code."""
+    foreign = sorted(foreign_operators(graph))
+    if foreign:
+        raise ModelLoadFailed(
+            f"Model {model_id}: {graph.name} uses operators that ONNX Runtime does not have ({', '.join(foreign[:5])}); "
+            "libraries of operators and compiled engines inside graphs are not loaded."
+        )
+
+
+def check_locations(graph: Path) -> None:
+    """Raises ModelLoadFailed for a graph that keeps weights outside its own folder, before anything opens them."""
+    folder = graph.parent.resolve()
+    for location in external_locations(graph):
+        if Path(location).is_absolute() or not (folder / location).resolve().is_relative_to(folder):
+            raise ModelLoadFailed(f"{graph.name} keeps weights in {location!r}, which lies outside its folder.")
 
 
 def file_sha256(path: Path) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from shared.errors import ModelLoadFailed
-from worker_service.engine.artifacts import file_sha256
+from worker_service.engine.artifacts import check_locations, check_operators, file_sha256
 from worker_service.engine.family import Family, Guess, registry
 from worker_service.engine.manifest import InputSpec, Manifest, check_model_id
 from worker_service.engine.runtime.session import read_signature
@@ -60,6 +60,8 @@ def inspect(
         ModelLoadFailed: the file is no graph that we read, or an ambiguous one.
         InvalidModelId: the id is malformed.
     """
+    check_operators(path, model_id or path.stem)
+    check_locations(path)
     signature = read_signature(path)
     try:
         chosen, score = (registry().get(family), 1.0) if family else recognise(signature)

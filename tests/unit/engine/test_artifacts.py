@@ -10,8 +10,9 @@ import pytest
 from shared.errors import ModelLoadFailed
 from tests.unit.engine import graphs
 from worker_service.engine.artifacts import Package, file_sha256
+from worker_service.engine.inspect import inspect
 from worker_service.engine.manifest import Manifest
-from worker_service.engine.runtime.external import external_locations
+from worker_service.engine.runtime.external import external_locations, foreign_operators
 
 
 def package(folder: Path, **files: str) -> Package:
@@ -106,3 +107,45 @@ def test_the_graph_of_several_must_be_named(tmp_path: Path) -> None:
     for name in (None, "other.onnx", "../x.onnx"):
         with pytest.raises(ModelLoadFailed, match="encoder"):
             two.graph(name)
+
+
+def with_operator(path: Path, name: str, domain: str, *functions: Any) -> Path:
+    """A graph with one node of that operator, inside a branch of an If."""
+    inner = onnx.helper.make_graph([onnx.helper.make_node(name, ["x"], ["y"], domain=domain)], "branch", [], [])
+    node = onnx.helper.make_node("If", ["x"], ["y"], then_branch=inner, else_branch=inner)
+    model = onnx.helper.make_model(onnx.helper.make_graph([node], "g", [], []), functions=list(functions))
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "domain"), [("Pwn", "evil.example"), ("EPContext", "com.microsoft"), ("Gemm", "ai.onnx.contrib")]
+)
+def test_operators_of_libraries_and_compiled_engines_are_refused(tmp_path: Path, name: str, domain: str) -> None:
+    path = with_operator(tmp_path / "weights.onnx", name, domain)
+    assert foreign_operators(path) == {f"{domain}:{name}"}
+    with pytest.raises(ModelLoadFailed, match=name):
+        package(tmp_path, **{"weights.onnx": file_sha256(path)}).verify()
+    with pytest.raises(ModelLoadFailed, match=name):
+        inspect(path)
+
+
+def test_operators_that_are_there_are_fine(tmp_path: Path) -> None:
+    for name, domain in (
+        ("Relu", ""),
+        ("Relu", "ai.onnx"),
+        ("FusedConv", "com.microsoft"),
+        ("LabelEncoder", "ai.onnx.ml"),
+    ):
+        assert foreign_operators(with_operator(tmp_path / "g.onnx", name, domain)) == set()
+    relu = onnx.helper.make_node("Relu", ["a"], ["b"])
+    function = onnx.helper.make_function("own", "Mine", ["a"], ["b"], [relu], [onnx.helper.make_opsetid("", 17)])
+    assert foreign_operators(with_operator(tmp_path / "g.onnx", "Mine", "own", function)) == set()
+
+
+def test_a_graph_to_be_added_reads_no_file_outside_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(bytes(1000))
+    (tmp_path / "m").mkdir()
+    for location in ("../secret", str(tmp_path / "secret")):
+        with pytest.raises(ModelLoadFailed, match="outside"):
+            inspect(with_external_data(tmp_path / "m" / "weights.onnx", location))

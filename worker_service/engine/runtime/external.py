@@ -1,4 +1,4 @@
-"""Which files an ONNX graph keeps its weights in, read from the protobuf itself.
+"""Which files an ONNX graph keeps its weights in and whose operators it uses, read from the protobuf itself.
 
 ONNX Runtime opens whatever path a graph names, so the names are looked at first. The ``onnx`` package would do it,
 but it loads every weight and is no run-time dependency. Field numbers are those of onnx.proto3; only length-delimited
@@ -27,6 +27,11 @@ _CHILDREN: Mapping[str, Mapping[int, str]] = {
     "Entry": {},
 }
 _MAX_DEPTH = 64
+# Operators that ONNX Runtime has built in. Others come from libraries, which would run in the worker.
+_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc", "com.ms.internal.nhwc"})
+# A node that stands for an engine which an execution provider compiled: it names a file, or holds code itself.
+_COMPILED = frozenset({"EPContext"})
+_OP_TYPE, _DOMAIN, _FUNCTION_NAME, _FUNCTION_DOMAIN = 4, 7, 1, 10
 
 
 def external_locations(path: Path) -> set[str]:
@@ -40,6 +45,41 @@ def external_locations(path: Path) -> set[str]:
             return set(_locations(data, 0, len(data), "Model", 0))
     except (ValueError, IndexError, UnicodeDecodeError) as error:
         raise ModelLoadFailed(f"{path.name} is not an ONNX file.") from error
+
+
+def foreign_operators(path: Path) -> set[str]:
+    """Operators that no plain ONNX Runtime has and that the graph does not define itself, as ``domain:name``.
+
+    Raises:
+        ModelLoadFailed: the file is no ONNX protobuf.
+    """
+    try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            found = list(_operators(data, 0, len(data), "Model", 0))
+    except (ValueError, IndexError, UnicodeDecodeError) as error:
+        raise ModelLoadFailed(f"{path.name} is not an ONNX file.") from error
+    defined = {name for name, is_definition in found if is_definition}
+    used = {name for name, is_definition in found if not is_definition}
+    return {f"{domain}:{name}" for domain, name in used - defined if domain not in _DOMAINS or name in _COMPILED}
+
+
+def _operators(data: Any, start: int, end: int, message: str, depth: int) -> Iterator[tuple[tuple[str, str], bool]]:
+    """((domain, name), whether it is defined here) of each node and each function."""
+    if depth > _MAX_DEPTH:
+        raise ValueError("nested too deeply")
+    if message in {"Tensor", "SparseTensor"}:
+        return
+    name_at, domain_at = (_FUNCTION_NAME, _FUNCTION_DOMAIN) if message == "Function" else (_OP_TYPE, _DOMAIN)
+    name = domain = ""
+    for field, a, b in _fields(data, start, end):
+        if field in _CHILDREN[message]:
+            yield from _operators(data, a, b, _CHILDREN[message][field], depth + 1)
+        elif message in {"Node", "Function"} and field == name_at:
+            name = bytes(data[a:b]).decode()
+        elif message in {"Node", "Function"} and field == domain_at:
+            domain = bytes(data[a:b]).decode()
+    if message in {"Node", "Function"}:
+        yield (domain, name), message == "Function"
 
 
 def _locations(data: Any, start: int, end: int, message: str, depth: int) -> Iterator[str]:
