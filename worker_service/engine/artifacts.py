@@ -72,7 +72,7 @@ def check_operators(graph: Path, model_id: str) -> None:
     foreign = sorted(foreign_operators(graph))
     if foreign:
         raise ModelLoadFailed(
-            f"Model {model_id}: {graph.name} uses operators that ONNX Runtime does not have ({', '.join(foreign[:5])}); "
+            f"Model {model_id}: {graph.name} uses operators that are not ONNX Runtime's: {', '.join(foreign[:5])}; "
             "libraries of operators and compiled engines inside graphs are not loaded."
         )
 
