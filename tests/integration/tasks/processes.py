@@ -24,7 +24,7 @@ class Processes:
         self.url = f"http://127.0.0.1:{self.port}"
         self.folder = folder
         self._all: list[subprocess.Popen[bytes]] = []
-        self._environment = {
+        self.environment = {
             **os.environ,
             "VISIONFLEET_REDIS_URL": redis_url,
             "VISIONFLEET_PORT": str(self.port),
@@ -70,7 +70,7 @@ class Processes:
     def _start(self, module: str) -> subprocess.Popen[bytes]:
         with (self.folder / f"{module}-{len(self._all)}.log").open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", module], cwd=ROOT, env=self._environment, stdout=log, stderr=log
+                [sys.executable, "-m", module], cwd=ROOT, env=self.environment, stdout=log, stderr=log
             )
         self._all.append(process)
         return process
