@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from pydantic import Field
@@ -24,3 +25,11 @@ class WorkflowSettings(BaseSettings):
     workflow_write_dir: Path | None = Field(
         None, description="Folder under which the local file sink may write; none lets it write nothing."
     )
+    workflow_secret_variables: list[str] = Field(
+        [], description="Environment variables that workflows may hand to their steps as secrets, as a JSON list."
+    )
+
+
+def read_secret(name: str) -> str | None:
+    """The value of an environment variable; its caller has checked that workflows may read it."""
+    return os.environ.get(name)
