@@ -47,6 +47,8 @@ async def together(calls: list[dict[str, Any]]) -> list[Any]:
 
 
 def perform(call: dict[str, Any]) -> Any:
+    if call["method"] == "client.methods":
+        return [name for name in vars(InferenceHTTPClient) if not name.startswith("_")]
     if call["method"].startswith("supervision."):
         return understood(call["method"].partition(".")[2], call["args"][0])
     value = prepared(call)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.sdk.environments import VERSIONS, run
+from tests.launcher import ROOT
+from tests.sdk.environments import VERSIONS, Sdk, run
 
 pytestmark = pytest.mark.e2e
 
@@ -37,3 +38,11 @@ def test_requirements_hold(sdk_version: str, tmp_path: Path) -> None:
     ran = run(sdk_version, "-c", CHECK, *packages, cwd=tmp_path)
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.splitlines() == [f"{package} {sdk_version}" for package in packages]
+
+
+def test_every_method_of_the_sdk_is_on_the_page(sdk: Sdk) -> None:
+    """Asynchronous twins go with their namesake."""
+    found = {name.removesuffix("_async") for name in sdk.call("client.methods")}
+    assert len(found) > 20
+    page = (ROOT / "docs" / "conformance.md").read_text()
+    assert sorted(name for name in found if f"`{name}`" not in page) == []
