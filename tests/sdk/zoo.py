@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from tests.integration import dial_model
 from tests.unit.engine import examples, graphs
 
 TASKS = {
@@ -26,7 +27,7 @@ def write(folder: Path) -> Path:
     for name, (family, task) in TASKS.items():
         more = {"multi_label": True} if name == "tiny-labels" else {}
         examples.model(folder / name, family, task, aliases=[f"{name}/1"], **more)
-    return folder
+    return dial_model.repository(folder)  # and one that takes as long as its picture is bright
 
 
 def picture(path: Path) -> Path:
