@@ -17,6 +17,11 @@ T = TypeVar("T")
 OUR_PACKAGES = ("api_service", "worker_service", "stream_service", "shared", "deploy", "visionfleet")
 
 
+def load(name: str) -> ModuleType:
+    """A module of ours by its dotted name."""
+    return importlib.import_module(name)
+
+
 class DuplicateName(RuntimeError):
     """Two plug-ins chose the same name."""
 

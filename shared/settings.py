@@ -7,7 +7,12 @@ from typing import Literal
 from pydantic import AliasChoices, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-SETTINGS = SettingsConfigDict(env_prefix="VISIONFLEET_", extra="ignore", frozen=True, populate_by_name=True)
+DOTENV = ".env"
+"""Of the folder that a service is started in; what the environment says goes before it."""
+
+SETTINGS = SettingsConfigDict(
+    env_prefix="VISIONFLEET_", env_file=DOTENV, extra="ignore", frozen=True, populate_by_name=True
+)
 
 
 class RedisSettings(BaseSettings):

@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import sys
+from dataclasses import asdict
 
 from pydantic import ValidationError
 from rich.console import Console
 
-from deploy.local import demo, status
+from deploy.local import background, demo, state, status
 from deploy.local.errors import CannotStart
 from deploy.local.settings import LocalSettings
 from deploy.local.system import System
@@ -24,6 +26,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--demo", action="store_true", help="run one inference and exit")
     parser.add_argument("--no-demo", action="store_true", help="serve without a first inference")
     parser.add_argument("--insecure", action="store_true", help="ask nobody for an API key, on any address")
+    parser.add_argument("--detach", action="store_true", help="serve in the background; return when all is ready")
+    parser.add_argument("--stop", action="store_true", help="stop what serves in the background")
+    parser.add_argument("--config", action="store_true", help="write every setting with its value and source as JSON")
     return parser.parse_args()
 
 
@@ -55,6 +60,7 @@ async def begin(system: System, options: argparse.Namespace, console: Console) -
     """Start everything, then one inference unless it is not wanted."""
     console.print(f"starting Visionfleet (data and logs in {system.settings.data_dir})", style="dim", soft_wrap=True)
     await system.start()
+    state.write(system.settings.data_dir, system.settings.url, ready=True)
     if not options.no_demo:
         await asyncio.to_thread(demo.run, system.settings, console, system.key)
     if not options.demo:
@@ -83,13 +89,37 @@ def listen(system: System, stop: asyncio.Event) -> None:
         loop.add_signal_handler(number, on_signal)
 
 
+def in_background(settings: LocalSettings, *, stop: bool) -> int:
+    """Start or stop what serves in the background; one line says what came of it. Raises CannotStart."""
+    if stop:
+        print("stopped" if background.stop(settings) else f"nothing is running with the data in {settings.data_dir}")
+        return 0
+    running = background.start(settings)
+    print(f"serving on {running.url} (pid {running.pid}, data and logs in {settings.data_dir})")
+    print("stop it with: visionfleet down, or script/server --stop")
+    return 0
+
+
+def show_config() -> int:
+    """Every setting as JSON; 1 when one of them is refused."""
+    from deploy.local import config  # noqa: PLC0415 - it loads the settings of all services
+
+    found = config.settings()
+    print(json.dumps([asdict(setting) for setting in found]))
+    return int(any(setting.problem for setting in found))
+
+
 def main() -> int:
     """Run the launcher; whatever is in the way becomes one line on stderr."""
     options = arguments()
     try:
+        if options.config:
+            return show_config()
         settings = LocalSettings()
         if options.insecure:
             settings = settings.model_copy(update={"insecure": True})
+        if options.detach or options.stop:
+            return in_background(settings, stop=options.stop)
         return asyncio.run(serve(System(settings), options, Console()))
     except ValidationError as error:
         first = error.errors()[0]

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 
-from deploy.local import preflight, redis_server
+from deploy.local import preflight, redis_server, state
 from deploy.local.child import Child, Service
 from deploy.local.errors import CannotStart
 from deploy.local.http import NoAnswer, get_json
@@ -48,6 +48,7 @@ class System:
         preflight.prepare_folder(settings.data_dir)
         self._lock = await self._take_folder()
         preflight.check_port(settings)
+        state.write(settings.data_dir, settings.url, ready=False)
         variables = environment(settings, await self._start_redis(deadline), self.key)
         await self._start_service("api", self._api, variables)
         for number in range(1, settings.workers + 1):
@@ -61,6 +62,7 @@ class System:
             results.append(await self.redis.stop(REDIS_STOP_S))
         await asyncio.gather(*self._watchers)
         if self._lock is not None:
+            state.clear(self.settings.data_dir)
             os.close(self._lock)
             self._lock = None
         return all(results)

@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from tests.launcher import ROOT, Launched, end, launch, until_ready
+from tests.redis_server import free_port
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
@@ -122,3 +123,46 @@ def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
         assert launched.process.wait(timeout=30) == 1
     assert "is in use; stop what uses it or choose another" in words(launched)
     assert "Traceback" not in words(launched)
+
+
+def background(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "deploy.local", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=110, check=False)
+
+
+def test_in_the_background_until_it_is_stopped(tmp_path: Path) -> None:
+    here = {"VISIONFLEET_PORT": str(free_port()), "VISIONFLEET_DATA_DIR": str(tmp_path)}
+    try:
+        started = background("--detach", **here)
+        assert started.returncode == 0, started.stderr
+        assert f":{here['VISIONFLEET_PORT']}" in started.stdout
+        told = json.loads((tmp_path / "server.json").read_text())
+        everything = psutil.Process(told["pid"]).children(recursive=True)
+        assert len(everything) >= 3
+        again = background("--detach", **here)
+        assert str(told["pid"]) in again.stdout, "a second start finds the first"
+    finally:
+        stopped = background("--stop", **here)
+    assert stopped.stdout == "stopped\n"
+    _, alive = psutil.wait_procs(everything, timeout=10)
+    assert alive == []
+    assert not (tmp_path / "server.json").exists()
+    assert "nothing is running" in background("--stop", **here).stdout
+
+
+def test_a_start_in_the_background_that_fails_says_why(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        failed = background("--detach", VISIONFLEET_PORT=port, VISIONFLEET_DATA_DIR=str(tmp_path))
+    assert failed.returncode == 1
+    assert failed.stderr.count("\n") == 1
+    assert f"port {port}" in failed.stderr
+
+
+def test_a_stale_state_stops_nobody(tmp_path: Path) -> None:
+    ours = {"pid": os.getpid(), "born": 1.0, "url": "x", "since": 1.0, "ready": True}
+    (tmp_path / "server.json").write_text(json.dumps(ours))
+    assert "nothing is running" in background("--stop", VISIONFLEET_DATA_DIR=str(tmp_path)).stdout

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from visionfleet import __version__
-from visionfleet.cli import dlq, doctor, infer, jobs, keys, live, models, status, up
+from visionfleet.cli import bench, completion, config, dlq, doctor, infer, jobs, keys, live, models, status, up
 from visionfleet.cli.console import say
 from visionfleet.cli.exits import EPILOG, Group
 
@@ -17,10 +17,12 @@ app = typer.Typer(
     help="Computer-vision inference, from one laptop to a fleet.",
     epilog=EPILOG,
     no_args_is_help=True,
+    add_completion=False,  # `completion` says more, and works without guessing the shell
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("up", epilog=EPILOG, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(up.up)
+app.command("down", epilog=EPILOG)(up.down)
 app.command("infer", epilog=EPILOG)(infer.infer)
 app.add_typer(models.app, name="models", epilog=EPILOG)
 app.add_typer(jobs.app, name="jobs", epilog=EPILOG)
@@ -30,6 +32,9 @@ app.command("queues", epilog=EPILOG)(live.queues)
 app.command("workers", epilog=EPILOG)(live.workers)
 app.command("status", epilog=EPILOG)(status.status)
 app.command("doctor", epilog=EPILOG)(doctor.doctor)
+app.command("config", epilog=EPILOG)(config.config)
+app.command("bench", epilog=EPILOG)(bench.bench)
+app.command("completion", epilog=EPILOG)(completion.completion)
 
 
 def show_version(wanted: bool) -> None:

@@ -50,6 +50,7 @@ def write_json(value: Any, indent: int | None = 2) -> None:
 def table(title: str, *columns: str) -> Table:
     """An empty table; a column whose name starts with ``>`` is aligned to the right."""
     made = Table(title=Text(printable(title)), title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    made.show_header = any(name.lstrip(">") for name in columns)
     for name in columns:
         made.add_column(name.lstrip(">"), justify="right" if name.startswith(">") else "left", overflow="fold")
     return made

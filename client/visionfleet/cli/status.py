@@ -23,8 +23,9 @@ def show_workers(fleet: Fleet) -> None:
     if not fleet.workers:
         say("no worker is running; 'visionfleet up' starts one", "yellow")
         return
-    names = ("worker", "hardware", "state", ">running", ">jobs", ">images/s", ">memory", "models in memory")
+    names = ("worker", "hardware", "state", ">running", ">jobs", ">images/s", ">memory", "models held")
     workers = table("Workers", *names)
+    workers.columns[0].no_wrap = True  # to be copied
     for worker in fleet.workers:
         held = ", ".join(str(model.get("id")) for model in worker.held)
         row(

@@ -58,6 +58,11 @@ class Result:
         size = {"width": self.image.width, "height": self.image.height}
         return {"task": self.task, "model": self.model, "image": size, **answer}
 
+    def to_plain(self) -> dict[str, Any]:
+        """``to_dict`` as JSON knows it: bytes are base64."""
+        plain: dict[str, Any] = json.loads(self.to_json())
+        return plain
+
     def to_json(self, indent: int | None = None) -> str:
         """``to_dict`` as JSON text; bytes become base64."""
         return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False, default=_as_text)
