@@ -60,7 +60,7 @@ def stop(settings: LocalSettings) -> bool:
 def _spawn(settings: LocalSettings) -> subprocess.Popen[bytes]:
     insecure = ["--insecure"] if settings.insecure else []
     with (settings.data_dir / "logs" / "server.log").open("wb") as log:
-        return subprocess.Popen(
+        return subprocess.Popen(  # noqa: S603 - our own interpreter
             [sys.executable, "-m", "deploy.local", "--no-demo", *insecure],
             stdin=subprocess.DEVNULL,
             stdout=log,
