@@ -15,6 +15,7 @@ from api_service.context import (
     BATCHES,
     DOCS,
     EGRESS,
+    FETCHES,
     FOLLOWERS,
     KEYS,
     LEDGER,
@@ -24,6 +25,7 @@ from api_service.context import (
     SECRETS,
     SETTINGS,
     STREAMS,
+    WISHES,
 )
 from api_service.metrics import Metrics
 from api_service.middlewares import MIDDLEWARES
@@ -35,6 +37,7 @@ from shared.access.store import KeyStore
 from shared.batches.settings import BatchSettings
 from shared.batches.store import BatchStore
 from shared.egress import Egress
+from shared.fetch.settings import FetchSettings
 from shared.redis import connect_async
 from shared.streams.settings import StreamLimits
 from shared.streams.store import StreamStore
@@ -91,6 +94,7 @@ async def keeping(app: web.Application) -> AsyncIterator[None]:
     client, webhooks = connect_async(app[SETTINGS]), WebhookSettings()
     app[LEDGER], app[SECRETS] = Ledger(client, webhooks), SecretStore(client, webhooks)
     app[KEYS] = KeyStore(client)
+    app[WISHES], app[FETCHES] = client, FetchSettings().fetches
     app[BATCH_SETTINGS] = BatchSettings()
     app[BATCHES] = BatchStore(client, app[BATCH_SETTINGS], app[SETTINGS])
     app[STREAMS] = StreamStore(client, StreamLimits())

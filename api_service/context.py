@@ -19,6 +19,7 @@ from shared.access.store import KeyStore
 from shared.batches.settings import BatchSettings
 from shared.batches.store import BatchStore
 from shared.egress import Egress
+from shared.redis import AsyncRedis
 from shared.streams.store import StreamStore
 from shared.webhooks.ledger import Ledger
 from shared.webhooks.secrets import SecretStore
@@ -37,6 +38,10 @@ SECRETS = web.AppKey("SECRETS", SecretStore)
 BATCHES = web.AppKey("BATCHES", BatchStore)
 BATCH_SETTINGS = web.AppKey("BATCH_SETTINGS", BatchSettings)
 STREAMS = web.AppKey("STREAMS", StreamStore)
+WISHES = web.AppKey("WISHES", AsyncRedis)
+"""Where models are wished for that no worker has."""
+FETCHES = web.AppKey("FETCHES", bool)
+"""Whether such models are fetched."""
 PAGES: web.AppKey[dict[str, Asset]] = web.AppKey("PAGES")
 """Files of the playground by path."""
 DOCS: web.AppKey[dict[str, Asset]] = web.AppKey("DOCS")

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from api_service import catalog
+from api_service import catalog, fetching
 from api_service.context import BACKEND, METRICS, SETTINGS, call_of
 from api_service.images import at_index
 from shared.errors import DeadlineExceeded, ModelNotReady, VisionfleetError, from_dict
@@ -36,8 +36,7 @@ async def plan(
     Raises InvalidModelId, ModelNotFound, UnsupportedTask, NoWorkerForHardware.
     """
     catalog.check_id(model_id)
-    fleet = await catalog.fleet_of(request)
-    model = catalog.find(fleet, model_id)
+    fleet, model = await fetching.find(request, model_id)
     if tasks is not None:
         catalog.check_task(model, tasks)
     placed = catalog.place(model, hardware)

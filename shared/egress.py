@@ -8,9 +8,11 @@ cookie or credential of this machine is used.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import socket
-from collections.abc import Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import aiohttp
@@ -23,6 +25,7 @@ from shared.errors import InvalidRequest, TooLarge
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 EXCERPT_BYTES = 1024
+CHUNK_BYTES = 2**18
 T = TypeVar("T")
 
 
@@ -33,7 +36,7 @@ class EgressRefused(InvalidRequest):
 
 
 class EgressFailed(InvalidRequest):
-    """The URL is allowed, and nothing usable came back."""
+    """The URL is allowed, and nothing usable came back; ``details`` have the ``status`` when something answered."""
 
     code = "egress_failed"
 
@@ -140,7 +143,14 @@ class Egress:
             EgressFailed: no answer, too slow, too many redirects, or a status other than 200.
             TooLarge: more bytes than ``max_bytes``.
         """
-        return await self._in_time(self._follow(url))
+        return await self._in_time(self._follow(url, self._body))
+
+    async def save(self, url: str, target: Path) -> str:
+        """Write what is behind a URL to a file, which may be large; returns its sha256 in hex.
+
+        Raises as ``fetch``; EgressFailed also when the file cannot be written.
+        """
+        return await self._in_time(self._follow(url, lambda response: self._saved(response, target)))
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> PostAnswer:
         """Send a body and return the answer, whatever its status. A redirect is an answer and is not followed.
@@ -163,12 +173,12 @@ class Egress:
         async with self._session.post(target, data=body, headers=headers, allow_redirects=False) as response:
             return PostAnswer(response.status, response.headers, await response.content.read(EXCERPT_BYTES))
 
-    async def _follow(self, url: str) -> bytes:
+    async def _follow(self, url: str, take: Callable[[aiohttp.ClientResponse], Awaitable[T]]) -> T:
         target = self.check(url)
         for _ in range(self._policy.max_redirects + 1):
             async with self._session.get(target, allow_redirects=False) as response:
                 if response.status not in REDIRECTS:
-                    return await self._body(response)
+                    return await take(response)
                 target = self.check(str(target.join(URL(response.headers.get("Location", "")))))
         raise EgressFailed(f"The URL redirects more than {self._policy.max_redirects} times.")
 
@@ -177,17 +187,36 @@ class Egress:
         return check(url, self._policy)
 
     async def _body(self, response: aiohttp.ClientResponse) -> bytes:
+        body = bytearray()
+        async for chunk in self._chunks(response):
+            body += chunk
+        return bytes(body)
+
+    async def _saved(self, response: aiohttp.ClientResponse, target: Path) -> str:
+        digest = hashlib.sha256()
+        try:
+            with target.open("wb") as file:
+                async for chunk in self._chunks(response):
+                    digest.update(chunk)
+                    await asyncio.to_thread(file.write, chunk)
+        except OSError as error:
+            if isinstance(error, aiohttp.ClientError):
+                raise
+            raise EgressFailed(f"What the URL points at could not be written: {error.strerror}.") from error
+        return digest.hexdigest()
+
+    async def _chunks(self, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+        """The body in parts, up to the limit. Raises EgressFailed for another status than 200, TooLarge."""
         if response.status != 200:
-            raise EgressFailed(f"The URL answered with status {response.status}.")
-        limit = self._policy.max_bytes
+            raise EgressFailed(f"The URL answered with status {response.status}.", status=response.status)
+        limit, size = self._policy.max_bytes, 0
         if (response.content_length or 0) > limit:
             raise _too_large(limit)
-        body = bytearray()
-        async for chunk in response.content.iter_chunked(65536):
-            body += chunk
-            if len(body) > limit:
+        async for chunk in response.content.iter_chunked(CHUNK_BYTES):
+            size += len(chunk)
+            if size > limit:
                 raise _too_large(limit)
-        return bytes(body)
+            yield chunk
 
 
 def _too_large(limit: int) -> TooLarge:

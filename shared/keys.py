@@ -57,6 +57,11 @@ vf:batch:{id}                    hash, the record of a batch: state, source, cur
 vf:batch:{id}:items              hash, index -> name of the item. Written when the batch is made or planned.
 vf:batch:{id}:open               set of the indexes that were handed out and have no result yet.
 vf:batch:{id}:results            stream {index, state, result}, ids 1-0, 2-0, ...: the results in the order they came.
+vf:fetches                       set of the models that are wished for from elsewhere. Written by the API and by whoever
+                                 fetches them; ids without a wish leave when they are looked at.
+vf:fetch:{model}                 string, ``wanted`` or msgpack of the error that fetching met. Written by the API and by
+                                 who fetches; lives an hour as a wish, 30 s as an error.
+vf:fetch:{model}:lease           string, who fetches the model. Written by that worker; lives 15 s after its renewal.
 vf:streams                       zset, stream id -> ms of its creation: the list of streams. Written by the API; ids
                                  leave when they are terminated or their records expire.
 vf:stream:{id}                   hash, one stream: spec, desired, version, owner, epoch, until. Written by the API and,
@@ -193,6 +198,19 @@ def adopt(hardware: str, model: str) -> str:
 def webhook_delivery(delivery_id: str) -> str:
     """One delivery of one webhook."""
     return f"vf:webhook:delivery:{delivery_id}"
+
+
+FETCHES = "vf:fetches"
+
+
+def fetch(model: str) -> str:
+    """The wish for a model from elsewhere."""
+    return f"vf:fetch:{model}"
+
+
+def fetch_lease(model: str) -> str:
+    """Who fetches it."""
+    return f"vf:fetch:{model}:lease"
 
 
 def tick(name: str) -> str:

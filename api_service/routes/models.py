@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from api_service import body, catalog, reply
+from api_service import body, catalog, fetching, reply
 from api_service.context import BACKEND, SETTINGS, call_of
 from api_service.inference import not_ready
 from api_service.route import Route
@@ -81,7 +81,7 @@ async def load(request: web.Request, model_id: str) -> None:
     """Have a worker load the model and list it. Raises what the load raised."""
     catalog.check_id(model_id)
     backend = request.app[BACKEND]
-    model = catalog.find(await catalog.fleet_of(request, fresh=True), model_id)
+    _, model = await fetching.find(request, model_id, fresh=True, wait_s=request.app[SETTINGS].load_timeout_s)
     timeout_ms = int(request.app[SETTINGS].load_timeout_s * 1000)
     job = Job(model=model.id, kind="load", hardware=catalog.place(model, "any"), timeout_ms=timeout_ms)
     call = call_of(request)

@@ -5,14 +5,15 @@ Nothing of the engine is imported before it is needed, so that the client stays 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
-from visionfleet.errors import InvalidImage, NotInstalled, from_dict
+from visionfleet.errors import InvalidImage, NotInstalled, VisionfleetError, from_dict
 from visionfleet.images import ImageInput, ImageUrl, is_array, load
 from visionfleet.results import Result, parse
 
@@ -30,21 +31,36 @@ class NativeModel:
     task: str
     labels: tuple[str, ...]
 
-    def infer(self, image: ImageInput, **params: Any) -> Result:
-        """Run it on one image; images and parameters as in ``Client.infer``, except that URLs are not fetched.
+    @overload
+    def infer(self, image: list[Any] | tuple[Any, ...], **params: Any) -> list[Result]: ...
+
+    @overload
+    def infer(self, image: ImageInput, **params: Any) -> Result: ...
+
+    def infer(self, image: Any, **params: Any) -> Result | list[Result]:
+        """Run it on one image or on a list; images and parameters as in ``Client.infer``, but URLs are not fetched.
 
         Raises:
             VisionfleetError: see ``visionfleet.errors``.
         """
-        source: Any = image if is_array(image) else load(image)
-        if isinstance(source, ImageUrl):
-            raise InvalidImage("Native inference does not fetch URLs; pass the image's bytes.")
+        many = list(image) if isinstance(image, (list, tuple)) else [image]
         with _errors():
-            (answer,) = _engine().infer(self.id, [source], params)
-            if isinstance(answer, Exception):
-                raise answer
-            body = answer.to_dict()
-        return parse(str(body["task"]), self.id, body)
+            answers = _engine().infer(self.id, [_pixels_or_bytes(one) for one in many], params)
+            results = [self._read(one, answer) for one, answer in zip(many, answers, strict=True)]
+        return results if isinstance(image, (list, tuple)) else results[0]
+
+    def _read(self, image: ImageInput, answer: Any) -> Result:
+        if isinstance(answer, Exception):
+            raise answer
+        body = answer.to_dict()
+        return replace(parse(str(body["task"]), self.id, body), source=image)
+
+
+def _pixels_or_bytes(image: ImageInput) -> Any:
+    source: Any = image if is_array(image) else load(image)
+    if isinstance(source, ImageUrl):
+        raise InvalidImage("Native inference does not fetch URLs; pass the image's bytes.")
+    return source
 
 
 def get_model(name: str) -> NativeModel:
@@ -61,7 +77,7 @@ def get_model(name: str) -> NativeModel:
 
 @dataclass(frozen=True)
 class Proposal:
-    """What an ONNX file seems to be: its ``model.json``, what was seen, what was guessed, and the files it needs."""
+    """What a file or folder seems to be: its ``model.json``, what was seen and guessed, the files it needs."""
 
     manifest: dict[str, Any]
     seen: str
@@ -69,18 +85,45 @@ class Proposal:
     files: Mapping[str, Path]
 
 
-def inspect(graph: Path, model_id: str | None = None, family: str | None = None) -> Proposal:
-    """Propose a ``model.json`` for an ONNX file. Raises ModelLoadFailed, InvalidModelId or NotInstalled."""
+def inspect(
+    source: Path, model_id: str | None = None, family: str | None = None, labels: tuple[str, ...] = ()
+) -> Proposal:
+    """Propose a ``model.json`` for a file or folder. Raises ModelLoadFailed, InvalidModelId or NotInstalled."""
     with _errors():
-        from worker_service.engine.artifacts import file_sha256  # noqa: PLC0415 - the lazy door
-        from worker_service.engine.inspect import inspect as look  # noqa: PLC0415
-        from worker_service.engine.runtime.external import external_locations  # noqa: PLC0415
+        from worker_service.engine.format import Wanted, propose  # noqa: PLC0415 - the lazy door
 
-        found = look(graph, model_id, family)
-        files = {"weights.onnx": graph} | {name: graph.parent / name for name in external_locations(graph)}
-        manifest = found.manifest.model_dump(mode="json", exclude_none=True)
-        manifest["files"] = {name: file_sha256(path) for name, path in files.items()}
-    return Proposal(manifest, str(found.signature), found.unsure, files)
+        return _proposal(propose(source, Wanted(model_id, family, labels)))
+
+
+def fetch(
+    name: str, aside: Path, model_id: str | None = None, sha256: str | None = None, family: str | None = None
+) -> Proposal:
+    """Fetch a model into an empty folder and propose a ``model.json`` for it.
+
+    Args:
+        name: an https or fsspec URL of an .onnx file, or an id or public name of Roboflow's.
+        aside: the folder; the proposal's files are in it.
+        model_id: id of the model.
+        sha256: digest that the file of a URL must have.
+        family: takes the decision away from the graph.
+
+    Raises:
+        VisionfleetError: it cannot be had, or is no model; NotInstalled without the engine or aiohttp.
+    """
+    with _errors():
+        from shared.fetch.settings import FetchSettings  # noqa: PLC0415 - the lazy door
+        from worker_service.engine.format import Wanted  # noqa: PLC0415
+        from worker_service.fetch import bring  # noqa: PLC0415
+
+        if "://" in name:
+            wanted = Wanted(model_id, family)
+            return _proposal(asyncio.run(bring.url_proposal(name, FetchSettings(), aside, wanted, sha256)))
+        return _proposal(asyncio.run(bring.roboflow_proposal(name, FetchSettings(), aside)))
+
+
+def _proposal(found: Any) -> Proposal:
+    manifest = found.manifest.model_dump(mode="json", exclude_none=True, exclude_unset=True)
+    return Proposal(manifest, found.seen, found.unsure, found.files)
 
 
 def try_out(folder: Path, model_id: str) -> None:
@@ -126,6 +169,8 @@ def _errors() -> Iterator[None]:
         yield
     except ImportError as error:
         raise NotInstalled(f"{error.name or error} is missing; {INSTALL}.") from error
+    except VisionfleetError:
+        raise
     except Exception as error:
         described = getattr(error, "to_dict", None)
         if described is None:

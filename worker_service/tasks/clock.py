@@ -15,7 +15,7 @@ from kombu.exceptions import OperationalError
 from shared.redis import SyncRedis, connect
 from shared.settings import RedisSettings
 from worker_service.consumer.scout import Every
-from worker_service.tasks import batches, webhooks
+from worker_service.tasks import batches, models, webhooks
 from worker_service.tasks.stop import STOPPING
 
 log = structlog.get_logger(__name__)
@@ -37,6 +37,7 @@ class ClockStep(bootsteps.StartStopStep):  # type: ignore[misc] # celery ships n
         self._hands = [
             Every("webhooks", webhooks.EVERY_S, lambda: _guarded(webhooks.tick, client)),
             Every("batches", batches.EVERY_S, lambda: _guarded(batches.tick, client)),
+            Every("models", models.EVERY_S, lambda: _guarded(models.tick, client)),
             Every("sweep", batches.SWEEP_S, lambda: _guarded(batches.sweep_tick, client)),
         ]
         for hand in self._hands:

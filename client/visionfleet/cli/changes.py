@@ -10,6 +10,15 @@ from typing import Any
 
 from visionfleet.errors import InvalidRequest
 
+# Constants of torchvision's and timm's evaluation transforms; see docs/families.md.
+IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
+CROP = {"resize": "center-crop", "interpolation": "antialias-linear", "crop_fraction": 0.875}
+PRESETS: dict[str, dict[str, Any]] = {
+    "torchvision": {**CROP, **IMAGENET},
+    "timm": {**CROP, **IMAGENET, "interpolation": "antialias-cubic"},
+    "vit": {"resize": "stretch", "interpolation": "antialias-linear", "mean": [0.5] * 3, "std": [0.5] * 3},
+}
+
 
 @dataclass(frozen=True)
 class Changes:
@@ -21,6 +30,7 @@ class Changes:
     resize: str | None
     confidence: float | None
     licence: str | None
+    preset: str | None = None
 
     def apply(self, manifest: Mapping[str, Any], unsure: list[str]) -> dict[str, Any]:
         """The manifest with the changes; doubts that they settle leave ``unsure``. Raises InvalidRequest."""
@@ -31,7 +41,9 @@ class Changes:
             _settle(unsure, "labels:")
         given = {"task": self.task, "licence": self.licence}
         changed |= {name: value for name, value in given.items() if value is not None}
-        shape = dict(changed.get("input") or {})
+        shape = {**(changed.get("input") or {}), **self._preset()}
+        if self.preset is not None:
+            _settle(unsure, "input: scale")
         if self.size is not None:
             shape["width"], shape["height"] = parse_size(self.size)
             _settle(unsure, "input: the graph takes any size")
@@ -40,6 +52,14 @@ class Changes:
         if self.confidence is not None:
             changed["thresholds"] = {**(changed.get("thresholds") or {}), "confidence": self.confidence}
         return {**changed, "input": shape}
+
+    def _preset(self) -> dict[str, Any]:
+        """The fields of ``input`` that the preset sets. Raises InvalidRequest."""
+        if self.preset is None:
+            return {}
+        if self.preset not in PRESETS:
+            raise InvalidRequest(f"--preset is one of {', '.join(PRESETS)}, not {self.preset!r}.")
+        return PRESETS[self.preset]
 
     def _check_count(self, found: Any) -> None:
         if found and self.labels is not None and len(found) != len(self.labels):

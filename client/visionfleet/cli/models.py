@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +13,7 @@ from visionfleet.cli import options
 from visionfleet.cli.changes import Changes, read_labels
 from visionfleet.cli.console import note, out, row, say, table, warn, write_json
 from visionfleet.cli.exits import EPILOG
-from visionfleet.errors import InvalidRequest
+from visionfleet.errors import InvalidRequest, ModelLoadFailed
 
 app = typer.Typer(help="Models: list, add, remove.", no_args_is_help=True)
 
@@ -52,7 +53,10 @@ def list_models(
 
 @app.command("add", epilog=EPILOG)
 def add(  # noqa: PLR0913 - one parameter per option
-    source: Annotated[Path, typer.Argument(metavar="FILE.onnx|FOLDER", help="A graph, or a folder with model.json.")],
+    source: Annotated[
+        str,
+        typer.Argument(metavar="FILE|FOLDER|URL|ID", help="An .onnx file, a model's folder, a URL, or Roboflow's id."),
+    ],
     *,
     model_id: Annotated[str | None, typer.Option("--id", help="Id; the file's name when not given.")] = None,
     labels: Annotated[
@@ -62,29 +66,63 @@ def add(  # noqa: PLR0913 - one parameter per option
     task: Annotated[str | None, typer.Option(help="Task, when the family's own is not meant.")] = None,
     size: Annotated[str | None, typer.Option(metavar="WxH", help="Input size, when the graph leaves it open.")] = None,
     resize: Annotated[str | None, typer.Option(help="letterbox, stretch or center-crop.")] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(help="How a classifier is fed when its export does not say: torchvision, timm or vit."),
+    ] = None,
     confidence: Annotated[float | None, typer.Option(min=0, max=1, help="Default confidence threshold.")] = None,
     licence: Annotated[str | None, typer.Option(help="SPDX name of the weights' licence.")] = None,
+    sha256: Annotated[str | None, typer.Option(help="Digest that the file of a URL must have.")] = None,
+    from_roboflow: Annotated[
+        bool, typer.Option("--from-roboflow", help="SOURCE is an id of Roboflow's; ROBOFLOW_API_KEY must be set.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a model of the same id.")] = False,
     folder: Folder = None,
     json: options.Json = False,
 ) -> None:
-    """Add a model: find out what the file is, try it out, and store it where workers find it."""
-    changes = Changes(read_labels(labels), task, size, resize, confidence, licence)
-    if source.is_dir():
-        manifest, files, unsure = store.read_manifest(source), {}, []
-        files = store.files_of(source, manifest)
-        manifest["id"] = model_id or manifest.get("id") or source.resolve().name
-    else:
-        if not source.is_file():
-            raise InvalidRequest(f"There is no file or folder {source}.")
-        proposal = native.inspect(source, store.check_id(model_id or source.stem), family)
-        manifest, files, unsure = proposal.manifest, dict(proposal.files), list(proposal.unsure)
-    manifest = changes.apply(manifest, unsure)
-    stored = store.add(place(folder), manifest, files, native.try_out, replace=force)
+    """Add a model: find out what it is, try it out, and store it where workers find it.
+
+    Known are exports of Ultralytics, YOLOv5, v7, YOLO-NAS, RF-DETR, torchvision and timm (.onnx), Hugging Face folders,
+    folders of Roboflow's cache, folders with model.json, and https, s3 and other URLs of .onnx files.
+    """
+    changes = Changes(read_labels(labels), task, size, resize, confidence, licence, preset)
+    with tempfile.TemporaryDirectory(prefix="visionfleet-") as aside:
+        if from_roboflow or is_elsewhere(source):
+            proposal = native.fetch(source, Path(aside), checked(model_id), sha256, family)
+        else:
+            proposal = look_at(Path(source), checked(model_id), family, changes.labels or ())
+        manifest, unsure = dict(proposal.manifest), list(proposal.unsure)
+        manifest = changes.apply({**manifest, "id": model_id or manifest["id"]}, unsure)
+        stored = store.add(place(folder), manifest, proposal.files, native.try_out, replace=force)
     if json:
         write_json({"id": manifest["id"], "path": str(stored), "manifest": manifest, "unsure": unsure})
         return
+    note(f"recognised by {proposal.seen}")
     describe(manifest, stored, unsure)
+
+
+def look_at(source: Path, model_id: str | None, family: str | None, labels: tuple[str, ...]) -> native.Proposal:
+    """What a local file or folder is. Raises InvalidRequest when there is none."""
+    if not source.exists():
+        raise InvalidRequest(f"There is no file or folder {source}; --from-roboflow fetches a model of that id.")
+    if model_id is None and source.is_file():
+        model_id = store.check_id(source.stem)
+    try:
+        return native.inspect(source, model_id, family)
+    except ModelLoadFailed:  # some graphs do not say how many classes they have
+        if not labels:
+            raise
+        return native.inspect(source, model_id, family, labels)
+
+
+def is_elsewhere(source: str) -> bool:
+    """Whether it is a URL."""
+    return "://" in source
+
+
+def checked(model_id: str | None) -> str | None:
+    """The id, when one is given. Raises InvalidModelId."""
+    return None if model_id is None else store.check_id(model_id)
 
 
 @app.command("remove", epilog=EPILOG)

@@ -25,6 +25,7 @@ __all__ = [
     "LeaseLost",
     "LetterNotFound",
     "ModelLoadFailed",
+    "ModelLoading",
     "ModelNotFound",
     "ModelNotReady",
     "NoStreamService",
@@ -179,6 +180,12 @@ class Unavailable(VisionfleetError):
 
     default_code = "unavailable"
     default_retryable = True
+
+
+class ModelLoading(Unavailable):
+    """The model is being fetched or loaded; the same request will be answered soon."""
+
+    default_code = "model_loading"
 
 
 class NoWorkerForHardware(Unavailable):

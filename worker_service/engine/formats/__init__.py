@@ -1,0 +1,1 @@
+"""Model formats, one per file; see ``worker_service/engine/format.py``."""
