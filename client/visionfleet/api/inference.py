@@ -59,6 +59,8 @@ def infer(core: Core, /, image: ImageInput, model: str, **params: Any) -> Flow[R
         # The model was replaced by one of another task since we looked.
         task = now
         response = yield from core.send(wire.infer_call(task, model, source, params, packed=bool(core.packs)))
+    if not task:  # the server fetched the model meanwhile
+        task = yield from _task(core, model)
     return replace(wire.read_result(task, model, response), source=image)
 
 
