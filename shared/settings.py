@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import os
 from typing import Literal
 
+from dotenv import dotenv_values
 from pydantic import AliasChoices, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DOTENV = ".env"
-"""Of the folder that a service is started in; what the environment says goes before it."""
 
-SETTINGS = SettingsConfigDict(
-    env_prefix="VISIONFLEET_", env_file=DOTENV, extra="ignore", frozen=True, populate_by_name=True
-)
+
+def read_dotenv() -> dict[str, str]:
+    """Put the variables of the working folder's .env into the environment, which goes before it; returns those.
+
+    Once per process, at import: settings are made inside event loops too, where nothing may read a file.
+    """
+    given = dotenv_values(DOTENV)
+    found = {name: value for name, value in given.items() if value is not None and name not in os.environ}
+    os.environ.update(found)
+    return found
+
+
+FROM_DOTENV = read_dotenv()
+
+SETTINGS = SettingsConfigDict(env_prefix="VISIONFLEET_", extra="ignore", frozen=True, populate_by_name=True)
 
 
 class RedisSettings(BaseSettings):

@@ -8,8 +8,6 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from shared.settings import DOTENV
-
 ROOT = Path(__file__).resolve().parent.parent
 
 # Pillow refuses headers above twice its own limit of 1 GiB / 4 / 3 pixels, so a higher setting could not be honoured.
@@ -22,7 +20,7 @@ Folders = Annotated[tuple[Path, ...], NoDecode]
 class EngineSettings(BaseSettings):
     """What the engine needs to know: where models are, what it runs on, and its limits. Lists are comma separated."""
 
-    model_config = SettingsConfigDict(env_prefix="VISIONFLEET_", env_file=DOTENV, frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="VISIONFLEET_", frozen=True, extra="ignore")
 
     model_dirs: Folders = Field(
         (ROOT / "models", Path("data/models")),

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dotenv import dotenv_values
 from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
@@ -21,7 +20,7 @@ import shared
 import stream_service
 import worker_service
 from shared.registry import load
-from shared.settings import DOTENV
+from shared.settings import FROM_DOTENV
 from shared.streams.redact import HIDDEN, NAME, redact
 
 PACKAGES = (api_service, worker_service, stream_service, shared, deploy)
@@ -44,13 +43,12 @@ class Setting:
 def settings() -> list[Setting]:
     """Every setting once, by the first class that has it."""
     found: dict[str, Setting] = {}
-    dotenv = {name.upper(): value or "" for name, value in dotenv_values(DOTENV).items()}
     for cls in classes():
         values, problems = _values(cls)
         own = inspect.get_annotations(cls)
         for name, field in ((name, field) for name, field in cls.model_fields.items() if name in own):
             variables = variables_of(name, field)
-            source, given = _source(variables, dotenv)
+            source, given = _source(variables)
             value = values.get(name, given)
             default = field.get_default(call_default_factory=True, validated_data={})
             found.setdefault(
@@ -98,12 +96,12 @@ def shown(variable: str, value: Any) -> str:
     return str(value) if isinstance(value, (bool, int, float, Path)) else redact(str(value))
 
 
-def _source(variables: list[str], dotenv: dict[str, str]) -> tuple[str, str]:
+def _source(variables: list[str]) -> tuple[str, str]:
     env = {name.upper(): value for name, value in os.environ.items()}  # noqa: TID251 - it tells what settings read
-    for source, values in (("env", env), (".env", dotenv)):
-        for variable in variables:
-            if variable.upper() in values:
-                return source, values[variable.upper()]
+    dotenv = {name.upper() for name in FROM_DOTENV}
+    for variable in variables:
+        if variable.upper() in env:
+            return ".env" if variable.upper() in dotenv else "env", env[variable.upper()]
     return "default", ""
 
 
