@@ -9,7 +9,7 @@ from aiohttp import web
 
 from api_service import catalog
 from api_service.context import FETCHES, WISHES
-from shared.errors import ModelLoading, ModelNotFound
+from shared.errors import ModelNotReady, ModelNotFound
 from shared.fetch import wishes
 from shared.fleet.state import Fleet, ModelInfo
 
@@ -24,7 +24,7 @@ async def find(
 
     Raises:
         InvalidModelId, ModelNotFound, NoWorkerForHardware: as ``catalog.find``.
-        ModelLoading: it is being fetched and did not come within ``wait_s`` seconds.
+        ModelNotReady: it is being fetched and did not come within ``wait_s`` seconds.
         VisionfleetError: why it could not be fetched, lately.
     """
     fleet = await catalog.fleet_of(request, fresh=fresh)
@@ -40,7 +40,7 @@ async def find(
         if failed is not None:
             raise failed
         if time.monotonic() >= deadline:
-            raise ModelLoading(
+            raise ModelNotReady(
                 f"The model {model_id!r} is being fetched; try again in a moment.",
                 model=model_id,
                 retry_after_s=RETRY_AFTER_S,

@@ -25,7 +25,6 @@ status of each is assigned once, in ``api_service/errors.py``. Messages tell the
     ├── Unauthorized                no API key, or none that works
     ├── Forbidden                   the API key does not allow it
     ├── Unavailable                 try again later
-    │   ├── ModelLoading            the model is being fetched
     │   ├── NoWorkerForHardware     no live worker carries the tag
     │   ├── ModelNotReady           it is still being loaded
     │   ├── QueueFull               admission refused: depth or bytes
@@ -205,12 +204,6 @@ class Unavailable(VisionfleetError):
 
     code = "unavailable"
     retryable = True
-
-
-class ModelLoading(Unavailable):
-    """The model is being fetched or loaded; the same request will be answered soon."""
-
-    code = "model_loading"
 
 
 class NoWorkerForHardware(Unavailable):

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode
+
+from shared.settings import SETTINGS
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -20,7 +22,7 @@ Folders = Annotated[tuple[Path, ...], NoDecode]
 class EngineSettings(BaseSettings):
     """What the engine needs to know: where models are, what it runs on, and its limits. Lists are comma separated."""
 
-    model_config = SettingsConfigDict(env_prefix="VISIONFLEET_", frozen=True, extra="ignore")
+    model_config = SETTINGS
 
     model_dirs: Folders = Field(
         (ROOT / "models", Path("data/models")),

@@ -34,7 +34,7 @@ def test_unknown_models_are_fetched_when_they_are_asked_for(fetching: tuple[Laun
     launched, fake = fetching
     body = {"model_id": "yolov8n-640", "image": {"type": "base64", "value": "AAAA"}}
     refused = httpx.post(f"{launched.base_url}/infer/object_detection", json=body, timeout=30)
-    assert (refused.status_code, refused.json()["code"]) == (503, "model_loading")
+    assert (refused.status_code, refused.json()["code"]) == (503, "model_not_ready")
     assert int(refused.headers["Retry-After"]) >= 1
     with Client(launched.base_url, timeout=60, retry=RetryPolicy(retries=50)) as client:
         found = client.infer(ROOT / "examples/images/scene.jpg", "yolov8n-640", confidence=0.5)

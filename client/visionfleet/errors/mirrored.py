@@ -25,7 +25,6 @@ __all__ = [
     "LeaseLost",
     "LetterNotFound",
     "ModelLoadFailed",
-    "ModelLoading",
     "ModelNotFound",
     "ModelNotReady",
     "NoStreamService",
@@ -180,12 +179,6 @@ class Unavailable(VisionfleetError):
 
     default_code = "unavailable"
     default_retryable = True
-
-
-class ModelLoading(Unavailable):
-    """The model is being fetched or loaded; the same request will be answered soon."""
-
-    default_code = "model_loading"
 
 
 class NoWorkerForHardware(Unavailable):
