@@ -9,7 +9,7 @@ from aiohttp import web
 
 from api_service import catalog
 from api_service.context import FETCHES, WISHES
-from shared.errors import ModelNotReady, ModelNotFound
+from shared.errors import ModelNotFound, ModelNotReady
 from shared.fetch import wishes
 from shared.fleet.state import Fleet, ModelInfo
 
