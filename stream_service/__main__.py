@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 import sys
@@ -17,12 +16,11 @@ from stream_service.settings import StreamSettings
 
 async def serve(settings: StreamSettings) -> None:
     """Run until a signal."""
-    service = asyncio.create_task(Service(settings).run())
+    service = Service(settings)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, service.cancel)
-    with contextlib.suppress(asyncio.CancelledError):
-        await service
+        loop.add_signal_handler(number, service.stop)
+    await service.run()
 
 
 def main() -> None:

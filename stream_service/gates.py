@@ -20,14 +20,14 @@ class Pace:
     """
 
     def __init__(self, max_fps: float | None) -> None:
-        self._max_fps = max_fps
+        self.max_fps = max_fps
         self._last: int | None = None
 
     def passes(self, at_s: float) -> bool:
         """Whether the frame of that moment is one to process."""
-        if self._max_fps is None:
+        if self.max_fps is None:
             return True
-        slot = math.floor(at_s * self._max_fps + GRID_SLACK)
+        slot = math.floor(at_s * self.max_fps + GRID_SLACK)
         if self._last is not None and slot == self._last:
             return False
         self._last = slot

@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 
 from shared.errors import VisionfleetError
+from shared.queue.line import stop as end_tasks
 from stream_service.camera import Camera
 from stream_service.figures import Figures
 from stream_service.frame import Frame, FrameResult
@@ -62,9 +63,7 @@ class Lane:
 
     async def stop(self) -> None:
         """End at once; frames in flight are dropped."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks(self._tasks)
         while not self._order.empty():
             waiting = self._order.get_nowait()
             if waiting is not None:

@@ -16,6 +16,7 @@ from stream_service.sink import Sink
 log = structlog.get_logger(__name__)
 LOG_EVERY_S = 10.0
 OPEN_AGAIN_S = 5.0
+CANCELS, CLOSE_S = 3, 2.0
 
 
 class SinkRunner:
@@ -29,6 +30,7 @@ class SinkRunner:
         self._queue: asyncio.Queue[FrameResult | None] = asyncio.Queue(sink.queue)
         self._task: asyncio.Task[None] | None = None
         self._logged = float("-inf")
+        self._ended = False
 
     def start(self) -> None:
         """Begin to feed it."""
@@ -53,9 +55,12 @@ class SinkRunner:
 
     async def stop(self) -> None:
         """Close it without what waits."""
-        if self._task is not None:
+        self._ended = True
+        for _ in range(CANCELS):  # what is canceled while an answer arrives may not notice
+            if self._task is None or self._task.done():
+                return
             self._task.cancel()
-            await asyncio.wait([self._task], timeout=5.0)
+            await asyncio.wait([self._task], timeout=CLOSE_S)
 
     def report(self) -> dict[str, Any]:
         """Its state as plain data."""
@@ -69,7 +74,7 @@ class SinkRunner:
     async def _run(self) -> None:
         try:
             await self._open()
-            while (result := await self._queue.get()) is not None:
+            while not self._ended and (result := await self._queue.get()) is not None:
                 if await self._attempt(self.sink.write(result), "failed"):
                     self.counts["written"] += 1
         finally:

@@ -12,6 +12,7 @@ import structlog
 
 from shared.fleet.view import FleetView
 from shared.queue.dispatcher import Dispatcher
+from shared.queue.line import stop as end_tasks
 from shared.redis import connect_async
 from shared.streams.ownership import Ownership
 from shared.streams.spec import PipelineSpec, SourceSpec
@@ -31,11 +32,19 @@ log = structlog.get_logger(__name__)
 
 
 class Service:
-    """One replica. ``run`` until canceled."""
+    """One replica. ``run`` until ``stop``."""
 
     def __init__(self, settings: StreamSettings) -> None:
         self.settings = settings
         self.replica = settings.stream_name or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
+        self._supervisor: Supervisor | None = None
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Give the streams back and end."""
+        self._stopping = True
+        if self._supervisor is not None:
+            self._supervisor.stop()
 
     async def run(self) -> None:
         """Connect, take up streams, and at the end give them back."""
@@ -56,10 +65,13 @@ class Service:
         log.info("streams.ready", replica=self.replica)
         probes = asyncio.create_task(Probes(client, ownership, parts).run())
         reception = asyncio.create_task(Reception(client, parts).run())
+        self._supervisor = Supervisor(client, ownership, parts)
+        if self._stopping:
+            self._supervisor.stop()
         try:
-            await Supervisor(client, ownership, parts).run()
+            await self._supervisor.run()
         finally:
-            probes.cancel()
+            await end_tasks([probes])
             reception.cancel()
             await asyncio.gather(reception, return_exceptions=True)
             hub.close()

@@ -91,7 +91,8 @@ class Subscription:
 
     def set_pace(self, max_fps: float | None) -> None:
         """Change the rate; counts from the next frame."""
-        self._pace = Pace(max_fps)
+        if max_fps != self._pace.max_fps:
+            self._pace = Pace(max_fps)
 
     def _put(self, frame: Frame) -> None:
         with self._changed:

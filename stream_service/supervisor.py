@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 
 from shared.errors import StreamNotFound, VisionfleetError
+from shared.queue.line import stop as end_tasks
 from shared.redis import AsyncRedis
 from shared.streams.ownership import Ownership
 from shared.streams.records import Streamer
@@ -32,7 +33,7 @@ AGAIN_S = 0.5
 
 
 class Supervisor:
-    """Run it; cancel it to end."""
+    """Run it until ``stop``. Not by canceling: what is canceled while an answer arrives may never notice."""
 
     def __init__(self, client: AsyncRedis, ownership: Ownership, parts: Parts) -> None:
         self.pipelines: dict[str, Pipeline] = {}
@@ -41,13 +42,14 @@ class Supervisor:
         self._store = StreamStore(client, parts.settings)
         self._parts = parts
         self._woken = asyncio.Event()
+        self._stopping = False
         self._unowned: dict[str, float] = {}
 
     async def run(self) -> None:
-        """Rounds until canceled; then everything is given up for others to take."""
+        """Rounds until ``stop``; then everything is given up for others to take."""
         waker = asyncio.create_task(self._listen())
         try:
-            while True:
+            while not self._stopping:
                 try:
                     await self._round()
                 except VisionfleetError as error:
@@ -56,8 +58,13 @@ class Supervisor:
                     log.exception("streams.round_failed")
                 await self._pause()
         finally:
-            waker.cancel()
             await self._give_up()
+            await end_tasks([waker])
+
+    def stop(self) -> None:
+        """Begin no further round."""
+        self._stopping = True
+        self._woken.set()
 
     async def _pause(self) -> None:
         try:

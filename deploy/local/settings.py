@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -22,6 +23,7 @@ class LocalSettings(BaseSettings):
     port: int = Field(9001, ge=1, le=65535, description="Port to listen on.")
     data_dir: Path = Field(Path("data"), description="Folder for Redis data, logs, added models and results.")
     workers: int = Field(1, ge=0, le=64, description="CPU worker pools to start on this machine.")
+    stream_services: int = Field(1, ge=0, le=64, description="Stream services to start on this machine; 0 for none.")
     redis_url: str | None = Field(
         None,
         validation_alias=AliasChoices("VISIONFLEET_REDIS_URL", "REDIS_URL"),
@@ -44,10 +46,16 @@ class LocalSettings(BaseSettings):
 def environment(settings: LocalSettings, redis_url: str, launcher_key: str) -> dict[str, str]:
     """The environment of the services: ours, with what the launcher decided. What the user set himself stays."""
     data = settings.data_dir.resolve()
+    is_loopback = settings.host in {"127.0.0.1", "localhost", "::1"}
     defaults = {
         "VISIONFLEET_MODEL_DIRS": f"{ROOT / 'models'},{data / 'models'}",
         "VISIONFLEET_ENGINE_CACHE": str(data / "engines"),
         "VISIONFLEET_WORKERS_PER_HOST": str(max(1, settings.workers)),
+        "VISIONFLEET_STREAM_OUTPUT_DIR": str(data / "streams"),
+        "VISIONFLEET_STREAM_FOLDERS": json.dumps([str(ROOT / "examples"), str(data / "videos")]),
+        # Whoever reaches an API that listens here only sits at this machine.
+        "VISIONFLEET_STREAM_DEVICES": str(is_loopback).lower(),
+        "VISIONFLEET_STREAM_ALLOW_LOOPBACK": str(is_loopback).lower(),
     }
     decided = {
         "VISIONFLEET_REDIS_URL": redis_url,

@@ -20,19 +20,26 @@ from shared.settings import RedisSettings
 
 API = (sys.executable, "-m", "api_service")
 WORKER = (sys.executable, "-m", "worker_service")
+STREAMS = (sys.executable, "-m", "stream_service")
 REDIS_STOP_S = 15.0
 
 
 class System:
     """Start, watch and drain. The commands are data, so that tests run small processes in place of the services."""
 
-    def __init__(self, settings: LocalSettings, api: Sequence[str] = API, worker: Sequence[str] = WORKER) -> None:
+    def __init__(
+        self,
+        settings: LocalSettings,
+        api: Sequence[str] = API,
+        worker: Sequence[str] = WORKER,
+        streams: Sequence[str] = STREAMS,
+    ) -> None:
         self.settings = settings
         self.redis: Child | None = None
         self.services: list[Child] = []
         self.key = secrets.token_urlsafe(32)
         """Opens the API to this launcher, whether others need keys or not; it lives as long as the launcher."""
-        self._api, self._worker = api, worker
+        self._api, self._worker, self._streams = api, worker, streams
         self._watchers: list[asyncio.Task[None]] = []
         self._lock: int | None = None
 
@@ -53,6 +60,9 @@ class System:
         await self._start_service("api", self._api, variables)
         for number in range(1, settings.workers + 1):
             await self._start_service(f"worker-{number}" if settings.workers > 1 else "worker", self._worker, variables)
+        for number in range(1, settings.stream_services + 1):  # nobody waits for it: it is there when streams are
+            name = f"streams-{number}" if settings.stream_services > 1 else "streams"
+            await self._start_service(name, self._streams, variables)
         await self._until_ready(deadline)
 
     async def stop(self) -> bool:

@@ -1,6 +1,7 @@
 """Small processes in place of the API and the worker, to test the launcher by itself.
 
-``api`` answers /readiness and /v1/fleet, dies on /crash; ``worker`` announces itself in the file that api reads.
+``api`` answers /readiness and /v1/fleet, dies on /crash; ``worker`` announces itself in the file that api reads;
+``streams`` is only there.
 """
 
 import json
@@ -38,6 +39,8 @@ match sys.argv[1]:
         ThreadingHTTPServer(("127.0.0.1", int(os.environ["VISIONFLEET_PORT"])), Handler).serve_forever()
     case "worker":
         SIGN.touch()
+        time.sleep(60)
+    case "streams":
         time.sleep(60)
     case "stubborn":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -26,7 +26,7 @@ SERVICE = (sys.executable, str(Path(__file__).with_name("local_service.py")))
 
 def a_system(folder: Path, worker: str = "worker", **settings: object) -> System:
     chosen = LocalSettings(**{"port": free_port(), "data_dir": folder, "drain_timeout_s": 5.0, **settings})  # type: ignore[arg-type]
-    return System(chosen, api=(*SERVICE, "api"), worker=(*SERVICE, worker))
+    return System(chosen, api=(*SERVICE, "api"), worker=(*SERVICE, worker), streams=(*SERVICE, "streams"))
 
 
 @contextlib.asynccontextmanager
@@ -57,7 +57,7 @@ async def test_start_serves_and_stop_drains_and_leaves_no_process(tmp_path: Path
     system = a_system(tmp_path)
     async with running(system):
         pids = [child.pid for child in system.children]
-        assert [child.service.name for child in system.children] == ["redis", "api", "worker"]
+        assert [child.service.name for child in system.children] == ["redis", "api", "worker", "streams"]
         fleet = await asyncio.to_thread(get_json, f"{system.settings.url}/v1/fleet")
         assert fleet["workers"][0]["state"] == "ready"
     assert not any(alive(pid) for pid in pids if pid)

@@ -70,8 +70,16 @@ class System:
             "VISIONFLEET_STREAM_LEASE_S": "3",
         }
         self.processes: list[Process] = []
-        self._client = connect_async(RedisSettings(redis_url=redis_url))
+        self._redis = RedisSettings(redis_url=redis_url)
+        self.connect()
+
+    def connect(self) -> None:
+        """Connect on the present event loop."""
+        self._client = connect_async(self._redis)
         self.store = StreamStore(self._client, StreamLimits())
+
+    async def disconnect(self) -> None:
+        await self._client.aclose()
 
     def start(self, module: str, **variables: str) -> Process:
         log = self.folder / f"{module}-{len(self.processes)}.log"
@@ -85,8 +93,27 @@ class System:
     def streams(self, **variables: str) -> Process:
         return self.start("stream_service", **variables)
 
-    async def ready(self, services: int = 1, seconds: float = 30) -> None:
+    async def ready(self, services: int = 1, seconds: float = 40) -> None:
         await self.until(lambda: self._alive(services), "stream services", seconds)
+
+    async def everything_of(self, stream_id: str) -> list[dict[str, Any]]:
+        """Consume a stream to its end."""
+        found: list[dict[str, Any]] = []
+
+        async def took_all() -> bool:
+            while result := await self.store.consume(stream_id):
+                found.append(result)
+            return bool((await self.store.get(stream_id)).over)
+
+        await self.until(took_all, "the end of the stream", 50)
+        while result := await self.store.consume(stream_id):
+            found.append(result)
+        return found
+
+    async def waiting_jobs(self) -> int:
+        """Jobs in all queues."""
+        queues = [name async for name in self._client.scan_iter("vf:q:*")]
+        return sum([await self._client.xlen(name) for name in queues])
 
     async def create(self, *references: str, model: bool = True, **fields: Any) -> str:
         spec = {"sources": [{"reference": one, "read_timeout_s": 1.0} for one in references], **fields}
@@ -152,7 +179,6 @@ class System:
     def logs(self) -> str:
         return "\n".join(f"{one.log.name}:\n{one.log.read_text()[-3000:]}" for one in self.processes)
 
-    async def close(self) -> None:
+    def kill(self) -> None:
         for process in self.processes:
             process.kill()
-        await self._client.aclose()
