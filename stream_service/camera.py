@@ -178,11 +178,9 @@ class Camera:
         with self._lock:
             subscriptions = list(self._subscriptions)
         for one in subscriptions:
+            place = (one.spec.id, one.index, self._number, self.session)
             one.offer(
-                Frame(
-                    *(one.spec.id, one.index, self._number, self.session),
-                    *(captured.arrived, captured_at, captured.pts_s, picture),
-                )
+                Frame(*place, captured.arrived, captured_at, captured.pts_s, picture, self.info and self.info.fps)
             )
 
     def _finish(self, error: SourceError | None) -> None:

@@ -31,7 +31,8 @@ class Frame:
     """One frame. ``captured`` is monotonic seconds when it arrived here, ``captured_at`` the same moment in UTC.
 
     ``number`` counts the frames of the source from 1, those left out too, and goes on over reconnects; ``session``
-    counts the connections: what has state begins anew with each. ``pts_s`` is the source's own time in seconds.
+    counts the connections: what has state begins anew with each. ``pts_s`` is the source's own time in seconds, ``fps``
+    the rate that it declares.
     """
 
     source_id: str
@@ -42,6 +43,7 @@ class Frame:
     captured_at: float
     pts_s: float | None
     picture: Picture
+    fps: float | None = None
 
 
 @dataclass

@@ -19,8 +19,9 @@ from stream_service.settings import StreamSettings
 from stream_service.source import SourceInfo, SourceType, kind_of, registry
 from stream_service.subscription import Subscription
 
-HOW = {"reference", "mode", "transport", "open_timeout_s", "read_timeout_s", "keyframes_only", "realtime", "loop"}
-"""What of a specification concerns the reading; streams that agree on it share a reader."""
+HOW = {"reference", "mode", "transport", "keyframes_only", "realtime", "loop", "properties"}
+"""What of a specification concerns the reading; streams that agree on it share a reader, with the time-outs of
+the first."""
 
 
 class Hub:
@@ -129,7 +130,7 @@ async def in_thread(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 def key_of(spec: SourceSpec) -> str:
     """The same for sources that can be read once for all. Credentials do not show in it."""
-    part = spec.model_dump_json(include=HOW | {"properties"})
+    part = spec.model_dump_json(include=HOW)
     return sha256(part.encode()).hexdigest()[:16]
 
 

@@ -32,6 +32,7 @@ from stream_service.budget import Budget
 from stream_service.frame import Cause, Frame
 from stream_service.picture import Jpeg
 from stream_service.processor import Outcome, Processor
+from stream_service.tracking import Tracker
 
 FILE_TIMEOUT_MS = 60_000
 AGAIN_S, AGAIN_MOST_S = 0.2, 5.0
@@ -65,6 +66,7 @@ class ModelProcessor(Processor):
         self._model = model
         self._stream_id = stream_id
         self._machinery = machinery
+        self._tracker = Tracker() if model.tracking else None
 
     @override
     def adapt(self, spec: PipelineSpec) -> bool:
@@ -74,6 +76,17 @@ class ModelProcessor(Processor):
             return False
         self._spec, self._model = spec, new
         return True
+
+    @override
+    async def finish(self, frame: Frame, outcome: Outcome) -> Outcome:
+        if self._tracker is not None and outcome.predictions is not None:
+            outcome.predictions = self._tracker.follow(outcome.predictions)
+        return outcome
+
+    @override
+    def reset(self) -> None:
+        if self._tracker is not None:
+            self._tracker.reset()
 
     @override
     async def begin(self, frame: Frame) -> Outcome:

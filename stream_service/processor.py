@@ -37,6 +37,9 @@ class Processor:
         del spec
         return False
 
+    async def prepare(self) -> None:
+        """Find out what is wrong with the specification. Raises VisionfleetError."""
+
     async def begin(self, frame: Frame) -> Outcome:
         """The part without state. Never raises; a failure is an outcome."""
         del frame

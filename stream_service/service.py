@@ -7,15 +7,19 @@ import os
 import secrets
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import structlog
 
+from shared.errors import InvalidRequest
 from shared.fleet.view import FleetView
 from shared.queue.dispatcher import Dispatcher
 from shared.queue.line import stop as end_tasks
 from shared.redis import connect_async
 from shared.streams.ownership import Ownership
-from shared.streams.spec import PipelineSpec, SourceSpec
+from shared.streams.spec import PipelineSpec, SourceSpec, WorkflowSpec
+from shared.workflows.executor import Executor
+from shared.workflows.settings import WorkflowSettings
 from stream_service import sink
 from stream_service.budget import Budget
 from stream_service.fleet import FleetWatch
@@ -27,8 +31,15 @@ from stream_service.processor import Processor
 from stream_service.settings import StreamSettings
 from stream_service.supervisor import Supervisor
 from stream_service.webrtc.reception import Reception
+from stream_service.workflow import WorkflowMachinery, WorkflowProcessor
 
 log = structlog.get_logger(__name__)
+
+
+def saved(workflow: WorkflowSpec) -> dict[str, Any]:
+    """The definition of a saved workflow. Raises InvalidRequest."""
+    del workflow
+    raise InvalidRequest("Saved workflows are not known here; send the workflow's `specification`.")
 
 
 class Service:
@@ -55,8 +66,14 @@ class Service:
         encoders = ThreadPoolExecutor(settings.stream_encode_threads, "encode")
         machinery = Machinery(dispatcher, FleetWatch(view), encoders, Budget(settings.stream_inflight_bytes))
 
+        threads = ThreadPoolExecutor(settings.stream_workflow_threads, "workflow")
+        rules = WorkflowSettings()
+        workflows = WorkflowMachinery(threads, Executor(rules.workflow_concurrent_steps), rules, saved)
+
         def processor(spec: PipelineSpec, source: SourceSpec, stream_id: str) -> Processor:
             del source
+            if spec.workflow is not None:
+                return WorkflowProcessor(spec, spec.workflow, stream_id, machinery, workflows)
             return ModelProcessor(spec, spec.model, stream_id, machinery) if spec.model else Processor()
 
         parts = Parts(hub, settings, sink.registry(), processor)
@@ -76,6 +93,7 @@ class Service:
             await asyncio.gather(reception, return_exceptions=True)
             hub.close()
             encoders.shutdown(wait=False, cancel_futures=True)
+            threads.shutdown(wait=False, cancel_futures=True)
             await dispatcher.close()
             await view.close()
             await client.aclose()

@@ -16,6 +16,9 @@ class StreamSettings(RedisSettings, QueueSettings, LogSettings, StreamLimits):
     stream_name: str = Field("", description="Name of this replica in the fleet; by default host, pid and a number.")
     stream_max_sources: int = Field(64, ge=1, description="Sources that one stream service opens at the same time.")
     stream_encode_threads: int = Field(2, ge=1, le=64, description="Threads that scale and encode frames.")
+    stream_workflow_threads: int = Field(
+        64, ge=1, le=1024, description="Workflow runs that are under way at the same time; each stream has one."
+    )
     stream_decode_threads: int = Field(
         1, ge=0, le=64, description="Threads per video decoder; 0 lets FFmpeg choose, 1 suits many cameras."
     )

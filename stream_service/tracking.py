@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+
 from shared.workflows.tracking.bytetrack import NO_ID, ByteTrack
 
 

@@ -21,6 +21,8 @@ class StreamLimits(BaseSettings):
         600.0, gt=0, description="How long an ended stream and its last results can be read."
     )
     stream_result_bytes: int = Field(
-        262_144, ge=1024, description="Largest result of one frame that is kept for clients; larger ones are left out."
+        1_048_576,
+        ge=1024,
+        description="Largest result of one frame that is kept for clients; larger ones are left out.",
     )
     stream_feed_length: int = Field(256, ge=1, description="Results that the live feed of a stream keeps.")

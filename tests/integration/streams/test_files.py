@@ -43,7 +43,9 @@ async def test_a_rate_limit_takes_the_same_frames_each_time(system: System, vide
 async def test_images_of_a_folder_are_frames(system: System) -> None:
     folder = ROOT / "examples" / "images"
     results = await system.everything_of(await system.create(str(folder), sinks=WAITING))
-    assert [one["frame_id"] for one in results] == list(range(1, sum(one.suffix != ".md" for one in folder.iterdir()) + 1))
+    assert [one["frame_id"] for one in results] == list(
+        range(1, sum(one.suffix != ".md" for one in folder.iterdir()) + 1)
+    )
 
 
 async def test_a_paused_file_goes_on_where_it_was(system: System, video: Path) -> None:
