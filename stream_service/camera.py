@@ -177,11 +177,10 @@ class Camera:
         captured_at = time.time() - (now - captured.arrived)
         with self._lock:
             subscriptions = list(self._subscriptions)
+        fps = self.info.fps if self.info is not None else None
         for one in subscriptions:
             place = (one.spec.id, one.index, self._number, self.session)
-            one.offer(
-                Frame(*place, captured.arrived, captured_at, captured.pts_s, picture, self.info and self.info.fps)
-            )
+            one.offer(Frame(*place, captured.arrived, captured_at, captured.pts_s, picture, fps))
 
     def _finish(self, error: SourceError | None) -> None:
         self.state, self.error = ("failed", error) if error else ("ended", None)

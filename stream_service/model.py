@@ -19,6 +19,7 @@ from shared.drawing.annotate import scaled
 from shared.errors import (
     DeadlineExceeded,
     InferenceFailed,
+    ModelNotFound,
     NoWorkerForHardware,
     QueueFull,
     QueueUnavailable,
@@ -111,14 +112,11 @@ class ModelProcessor(Processor):
         except VisionfleetError as error:
             return Outcome(cause=cause_of(error), error=error.to_dict(), timings=timings)
 
-    async def _placed(self) -> ModelInfo | None:
-        """What is known of the model. Raises NoWorkerForHardware when nobody would take the job: it is not queued."""
-        fleet = await self._machinery.fleet()
-        if not fleet.serves(self._model.hardware):
-            raise NoWorkerForHardware("No live worker takes jobs for this stream; start one.")
-        return fleet.resolve(self._model.model_id)
+    async def _placed(self) -> ModelInfo:
+        """What is known of the model. What nobody would run is not queued: ModelNotFound, NoWorkerForHardware."""
+        return placed(await self._machinery.fleet(), self._model.model_id, self._model.hardware)
 
-    async def _encoded(self, frame: Frame, info: ModelInfo | None) -> Jpeg:
+    async def _encoded(self, frame: Frame, info: ModelInfo) -> Jpeg:
         longest = longest_side(self._spec, self._model, info)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(
@@ -139,15 +137,27 @@ class ModelProcessor(Processor):
         )
 
 
-def longest_side(spec: PipelineSpec, model: ModelSpec, info: ModelInfo | None) -> int:
+def placed(fleet: Fleet, model_id: str, hardware: str) -> ModelInfo:
+    """The model of that id or alias. Raises ModelNotFound, and NoWorkerForHardware when nobody could run it now."""
+    if not fleet.serves(hardware):
+        raise NoWorkerForHardware("No live worker takes jobs for this stream; start one.")
+    info = fleet.resolve(model_id)
+    if info is None:
+        raise ModelNotFound(f"There is no model {model_id!r}.", model=model_id)
+    if not info.available_on or hardware not in ("any", *info.available_on):
+        raise NoWorkerForHardware(f"No live worker runs {model_id!r} on {hardware}.", hardware=hardware)
+    return info
+
+
+def longest_side(spec: PipelineSpec, model: ModelSpec, info: ModelInfo) -> int:
     """The longer side in pixels of the frames to send; 0 for full size. Larger than the model's input is waste."""
     if spec.resolution == "full":
         return 0
-    if info is not None and (info.task in FULL_SIZE_TASKS or "rle" in str(model.params.get("response_mask_format"))):
+    if info.task in FULL_SIZE_TASKS or "rle" in str(model.params.get("response_mask_format")):
         return 0
     if isinstance(spec.resolution, int):
         return spec.resolution
-    if info is None or not info.input_width or not info.input_height:
+    if not info.input_width or not info.input_height:
         return 0
     return max(info.input_width, info.input_height)
 

@@ -29,7 +29,16 @@ from shared.workflows.services import Services
 from shared.workflows.session import Session
 from shared.workflows.settings import WorkflowSettings
 from stream_service.frame import Frame
-from stream_service.model import AGAIN_MOST_S, AGAIN_S, FILE_TIMEOUT_MS, Machinery, cause_of, longest_side, output_of
+from stream_service.model import (
+    AGAIN_MOST_S,
+    AGAIN_S,
+    FILE_TIMEOUT_MS,
+    Machinery,
+    cause_of,
+    longest_side,
+    output_of,
+    placed,
+)
 from stream_service.picture import Picture
 from stream_service.processor import Outcome, Processor
 
@@ -132,8 +141,7 @@ class WorkflowProcessor(Processor):
 
     async def infer(self, call: ModelCall) -> list[dict[str, Any]]:
         """A model step: one job per image, so that crops of one frame spread over workers and batch there."""
-        fleet = await self._machinery.fleet()
-        info = fleet.resolve(call.model_id)
+        info = placed(await self._machinery.fleet(), call.model_id, call.hardware or "any")
         as_model = ModelSpec(model_id=call.model_id, params=dict(call.params))
         longest = longest_side(self._spec, as_model, info)
         loop = asyncio.get_running_loop()
@@ -142,7 +150,7 @@ class WorkflowProcessor(Processor):
             for image in call.images
         ]
         images = await asyncio.gather(*work)
-        jobs = [self._job(call, info.id if info is not None else call.model_id, image) for image in images]
+        jobs = [self._job(call, info.id, image) for image in images]
         async with self._machinery.budget.hold(sum(map(len, images))):
             results = await self._machinery.jobs.call(jobs)
         outputs = [output_of(result) for result in results]
