@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -54,6 +55,7 @@ class Pipeline:
         self._figures: dict[str, Figures] = {}
         self._sinks: list[tuple[SinkSpec, SinkRunner]] = []
         self._error: dict[str, Any] | None = None
+        self._draining: asyncio.Task[None] | None = None
         self._done = {name: int(source.get("done", 0)) for name, source in lease.status.get("sources", {}).items()}
 
     async def apply(self) -> None:
@@ -63,6 +65,7 @@ class Pipeline:
             self._restarts = lease.restarts
             await self._stop_lanes()
             self._done.clear()
+            self._draining = None
         before, self._spec = self._spec, lease.spec
         await self._apply_sinks()
         for source_id in [one for one in self.lanes if one not in {source.id for source in self._spec.sources}]:
@@ -72,19 +75,23 @@ class Pipeline:
 
     @property
     def over(self) -> str:
-        """ "ended" or "failed" once every source is over, else ""."""
+        """ "ended" or "failed" once every source is over and the sinks have taken what was left, else ""."""
         lanes = list(self.lanes.values())
         if not lanes or len(lanes) < len(self._spec.sources) or not all(lane.over for lane in lanes):
             return ""
+        if self._draining is None:  # in the background: a sink may be slow, and the lease must be renewed meanwhile
+            self._draining = asyncio.create_task(self._drain())
+        if not self._draining.done():
+            return ""
         return "failed" if all(lane.subscription.failure for lane in lanes) else "ended"
 
-    async def finish(self) -> None:
-        """After the end: let the sinks take what waits."""
-        for _, runner in self._sinks:
-            await runner.drain()
+    async def _drain(self) -> None:
+        await asyncio.gather(*(runner.drain() for _, runner in self._sinks))
 
     async def stop(self) -> None:
         """End at once, wherever it is."""
+        if self._draining is not None:
+            self._draining.cancel()
         await self._stop_lanes()
         for _, runner in self._sinks:
             await runner.stop()

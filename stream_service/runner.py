@@ -16,7 +16,7 @@ from stream_service.sink import Sink
 log = structlog.get_logger(__name__)
 LOG_EVERY_S = 10.0
 OPEN_AGAIN_S = 5.0
-CANCELS, CLOSE_S = 3, 2.0
+CANCELS, CLOSE_S = 3, 1.0
 
 
 class SinkRunner:
@@ -47,10 +47,10 @@ class SinkRunner:
             await self._queue.put(result)
 
     async def drain(self) -> None:
-        """Let it finish what waits, then close it."""
+        """Let it finish what waits, then close it. A patient sink takes as long as it wants."""
         if self._task is not None:
             await self._queue.put(None)
-            await asyncio.wait([self._task], timeout=(self._timeout_s or 10.0) * 2)
+            await asyncio.wait([self._task], timeout=None if self._timeout_s is None else self._timeout_s * 2)
             await self.stop()
 
     async def stop(self) -> None:

@@ -88,16 +88,23 @@ class Supervisor:
     async def _round(self) -> None:
         self._parts.hub.watch()
         for pipeline in list(self.pipelines.values()):
-            await self._tend(pipeline)
+            await self._tend_safely(pipeline)
         sharing = Counter(model_of(pipeline) for pipeline in self.pipelines.values() for _ in pipeline.lanes)
         for pipeline in self.pipelines.values():
             pipeline.set_windows(sharing[model_of(pipeline)])
         await self._take_up(await self._ownership.beat(self._load()))
 
+    async def _tend_safely(self, pipeline: Pipeline) -> None:
+        """What goes wrong with one stream must not keep the leases of the others from being renewed."""
+        try:
+            await self._tend(pipeline)
+        except VisionfleetError as error:
+            log.warning("stream.not_tended", stream=pipeline.lease.id, code=error.code)
+        except Exception:
+            log.exception("stream.not_tended", stream=pipeline.lease.id)
+
     async def _tend(self, pipeline: Pipeline) -> None:
         lease, over = pipeline.lease, pipeline.over
-        if over:
-            await pipeline.finish()
         if not await self._ownership.renew(lease, pipeline.report(), over) or over:
             log.info("stream.left", stream=lease.id, over=over or "lost")
             del self.pipelines[lease.id]
