@@ -59,7 +59,7 @@ class TrackClassLock(Block):
         made = copied(detections)
         count = len(made)
         confidence = np.ones(count, np.float32) if made.confidence is None else made.confidence
-        classes = names(made) or ["" if made.class_id is None else str(id_) for id_ in made.class_id or []]
+        classes = names(made) or ([] if made.class_id is None else [str(id_) for id_ in made.class_id])
         held = np.zeros(count, bool)
         for i, id_ in enumerate(ids):
             if id_ < 0 or not classes or not classes[i]:

@@ -16,7 +16,7 @@ from shared.workflows.images import WorkflowImage
 
 
 class LineZone(Visualization):
-    """The line's colour is added to the image's; the counts stand at its first point."""
+    """The line's colour is added to the image's; the counts stand at its first point, inside of the image."""
 
     ids = ("roboflow_core/line_counter_visualization@v1",)
     label = "Line Counter Visualization"
@@ -41,16 +41,27 @@ class LineZone(Visualization):
         tint = np.zeros_like(drawn)
         cv2.line(tint, start, end, bgr(values["color"]), values["thickness"])
         drawn = np.asarray(cv2.addWeighted(tint, values["opacity"], drawn, 1, 0), np.uint8)
+        text = f"in: {values['count_in']}, out: {values['count_out']}"
         drawn = sv.draw_text(
             scene=drawn,
-            text=f"in: {values['count_in']}, out: {values['count_out']}",
-            text_anchor=sv.Point(*start),
+            text=text,
+            text_anchor=_inside(start, text, image.size, (values["text_scale"], values["text_thickness"])),
             text_scale=values["text_scale"],
             text_thickness=values["text_thickness"],
             text_padding=0,
             background_color=sv.Color.WHITE,
         )
         return {"image": image.replaced(drawn)}
+
+
+def _inside(at: tuple[int, int], text: str, image: tuple[int, int], font: tuple[float, int]) -> sv.Point:
+    """The centre of the text: ``at``, moved so that none of it is cut off."""
+    size, _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, *font)
+    x, y = (
+        min(max(centre, side // 2 + 1), max(whole - side // 2 - 1, side // 2 + 1))
+        for centre, side, whole in zip(at, size, image, strict=True)
+    )
+    return sv.Point(x, y)
 
 
 def line(zone: Any) -> tuple[tuple[int, int], tuple[int, int]]:
