@@ -1,0 +1,88 @@
+"""Pages of blocks are what the code says, and their examples run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from shared.workflows.block import Block
+from shared.workflows.catalog import core, unique
+from shared.workflows.compiler import compile_workflow
+from shared.workflows.images import WorkflowImage
+from shared.workflows.models import FixedModels
+from shared.workflows.services import Services
+from shared.workflows.session import Session
+from tests.architecture.block_examples import definition, written
+from tests.architecture.block_pages import FOLDER, pages
+from tests.architecture.tree import ROOT
+
+BLOCKS = unique(core())
+RENEW = "run: python -m tests.architecture.block_pages"
+
+BOX = {"x": 100.0, "y": 75.0, "width": 60.0, "height": 45.0, "confidence": 0.9, "class": "square", "class_id": 0}
+OTHER = {**BOX, "x": 210.0, "y": 130.0, "class": "circle", "class_id": 1, "confidence": 0.8}
+OUTLINE = [{"x": x, "y": y} for x, y in ((70, 52), (130, 52), (130, 98), (70, 98))]
+NOSE = [{"x": 100.0, "y": 75.0, "confidence": 0.9, "class_id": 0, "class": "nose"}]
+SIZE = {"width": 320, "height": 240}
+
+
+def plane(values: Any) -> bytes:
+    """A plane of pixels as PNG."""
+    return bytes(cv2.imencode(".png", np.asarray(values, np.uint8))[1])
+
+
+ANSWERS: dict[str, dict[str, Any]] = {
+    "shapes-detector": {"image": SIZE, "predictions": [BOX, OTHER]},
+    "my-segmenter": {"image": SIZE, "predictions": [{**BOX, "points": OUTLINE}]},
+    "my-keypoints": {"image": SIZE, "predictions": [{**BOX, "keypoints": NOSE}]},
+    "shapes-classifier": {
+        "image": SIZE,
+        "predictions": [{"class": "square", "class_id": 0, "confidence": 0.9}],
+        "top": "square",
+        "confidence": 0.9,
+    },
+    "my-labels": {
+        "image": SIZE,
+        "predictions": {"square": {"class_id": 0, "confidence": 0.9}},
+        "predicted_classes": ["square"],
+    },
+    "my-semantic": {
+        "image": SIZE,
+        "predictions": {
+            "segmentation_mask": plane(np.eye(240, 320)),
+            "confidence_mask": plane(np.full((240, 320), 255)),
+            "class_map": {"0": "background", "1": "road"},
+            "present_class_ids": [0, 1],
+        },
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def scene() -> WorkflowImage:
+    pixels = cv2.imread(str(ROOT / "examples" / "images" / "scene.jpg"))
+    return WorkflowImage.from_pixels(cv2.resize(pixels, (320, 240)))
+
+
+def test_pages_are_up_to_date() -> None:
+    assert {path.name: path.read_text() for path in FOLDER.glob("*.md")} == pages(), RENEW
+
+
+def test_written_examples_are_of_blocks_that_there_are() -> None:
+    assert set(written()) <= {block.ids[0] for block in BLOCKS}
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.ids[0])
+def test_examples_run(block: type[Block], scene: WorkflowImage) -> None:
+    made = definition(block)
+    plan = compile_workflow(made)
+    if why := written().get(block.ids[0], {}).get("compiled_only"):
+        assert why
+        return
+    services = Services(models=FixedModels({name: [answer] for name, answer in ANSWERS.items()}))
+    with Session(plan, services) as session:
+        (row, *_) = session.run({"image": scene}, serialised=True).outputs
+    assert set(row) == {output["name"] for output in made["outputs"]}
