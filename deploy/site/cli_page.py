@@ -31,7 +31,7 @@ def sections(command: Any, path: str) -> list[str]:
     context = click.Context(command, info_name=path)
     usage = " ".join(piece for piece in command.collect_usage_pieces(context))
     rows = "".join(row(parameter, context) for parameter in command.params if not getattr(parameter, "hidden", False))
-    table = f"\n| | |\n|---|---|\n{rows}" if rows else ""
+    table = f"\n| Option | What it does |\n|---|---|\n{rows}" if rows else ""
     return [f"## {path}\n\n{command.help or ''}\n\n```text\n{path} {usage}\n```\n{table}\n"]
 
 
