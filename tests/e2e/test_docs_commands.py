@@ -89,8 +89,7 @@ def test_every_command_of_the_page_runs(page: str, environment: dict[str, str], 
         assert word in ran.stdout
 
 
-def test_each_page_with_commands_is_run_or_marked() -> None:
-    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+def test_every_tutorial_is_run() -> None:
+    pages = [ROOT / "README.md", ROOT / "docs" / "quickstart.md", *(ROOT / "docs" / "how-to").glob("*.md")]
     with_blocks = {page.relative_to(ROOT).as_posix() for page in pages if "```bash" in page.read_text()}
-    others = {"docs/keys.md", "docs/streams.md", "docs/workflows.md", "docs/security.md"}
-    assert with_blocks - set(PAGES) - others == set()
+    assert with_blocks - set(PAGES) == set()
