@@ -122,16 +122,18 @@ def cells(output: np.ndarray, axis: int, wanted: np.ndarray, fill: float) -> Arr
     }
 
 
-def span(prototypes: np.ndarray, coefficients: np.ndarray) -> Arrays:
+def span(prototypes: np.ndarray, coefficients: np.ndarray, *, channels_last: bool = False) -> Arrays:
     """Mask prototypes [C, h, w], kept only as far as ``coefficients`` [n, C] of reported objects can see.
 
-    The prototypes that are read back give the same n masks and are arbitrary otherwise.
+    The prototypes that are read back give the same n masks and are arbitrary otherwise. ``channels_last``: [h, w, C].
     """
+    prototypes = np.moveaxis(prototypes, -1, 0) if channels_last else prototypes
     logits = np.tensordot(coefficients.astype(np.float64), prototypes.astype(np.float64), 1)
     return {
         "coefficients": coefficients.astype(np.float32),
         "logits": pack_planes(logits),
         "type": np.zeros(0, prototypes.dtype),
+        **({"last": np.zeros(0, np.int8)} if channels_last else {}),
     }
 
 
@@ -161,7 +163,8 @@ def restore(stored: Arrays) -> np.ndarray:
         return stored["dense"]
     if "logits" in stored:
         inverse = np.linalg.pinv(stored["coefficients"].astype(np.float64))
-        return np.tensordot(inverse, unpack_planes(stored["logits"]), 1).astype(stored["type"].dtype)
+        planes = np.tensordot(inverse, unpack_planes(stored["logits"]), 1).astype(stored["type"].dtype)
+        return np.moveaxis(planes, 0, -1) if "last" in stored else planes
     if "planes" in stored:
         output = np.full(stored["shape"], stored["fill"])
         output[stored["chosen"]] = unpack_planes(stored["planes"])
@@ -176,6 +179,11 @@ def restore(stored: Arrays) -> np.ndarray:
 def is_flat(shape: list[int | str] | tuple[int | str | None, ...]) -> bool:
     """Whether an output lists the boxes of all pictures: rows of seven, the picture's number first."""
     return len(shape) == 2 and shape[1] == 7
+
+
+def is_shared(shape: list[int | str] | tuple[int | str | None, ...]) -> bool:
+    """Whether an output is the same for all pictures of a batch: YOLACT's priors, rows of four."""
+    return len(shape) == 2 and shape[1] == 4
 
 
 # ------------------------------------------------------------------------------------------- masks

@@ -73,6 +73,8 @@ class ReplaySession:
 
 def _join(spec: TensorSpec, items: list[np.ndarray]) -> np.ndarray:
     """One output of a batch from those of its pictures."""
+    if golden.is_shared(spec.shape):
+        return items[0]
     if not golden.is_flat(spec.shape):
         return np.stack(items)
     for i, rows in enumerate(items := [item.copy() for item in items]):

@@ -15,14 +15,25 @@ from worker_service.engine.mask_results import Instances
 from worker_service.engine.model import Array
 from worker_service.engine.params import SegmentationParams
 from worker_service.engine.results import FloatArray, IntArray
+from worker_service.engine.vision.axis import Axis
 from worker_service.engine.vision.candidates import Candidates, Floats
 from worker_service.engine.vision.layouts import sigmoid
-from worker_service.engine.vision.masks import cut_masks, mask_axes, prototype_planes, reach, target_axis
+from worker_service.engine.vision.masks import (
+    Planes,
+    cut_masks,
+    mask_axes,
+    prototype_part,
+    prototype_planes,
+    reach,
+    target_axis,
+)
 from worker_service.engine.visualise import with_masks
 
 # Masks worked on at once: each is reduced to its outline or runs before the next is made, so that hundreds of large
 # ones take no more memory than a few.
 CHUNK = 64
+# Share of a plane that objects cover on average; above it one product for whole planes is faster than one per object.
+WHOLE = 0.2
 
 
 class Segmenter(BoxModel[SegmentationParams]):
@@ -38,8 +49,27 @@ class Segmenter(BoxModel[SegmentationParams]):
     crops: ClassVar[bool] = True
 
     @abstractmethod
-    def planes(self, raw: Raw, kept: Candidates) -> Floats:
+    def planes(self, raw: Raw, kept: Candidates) -> Planes:
         """Mask logits [n, h, w] of the boxes kept, covering the input. Raises InferenceFailed on odd shapes."""
+
+    @abstractmethod
+    def grid(self, raw: Raw) -> tuple[int, int]:
+        """Rows and columns of the masks. Raises InferenceFailed on odd shapes."""
+
+    def values(self, planes: Planes, kept: Candidates, grid: tuple[int, int]) -> Planes:
+        """What is interpolated and compared with ``threshold``, from the logits."""
+        del kept, grid
+        if not self.squashes:
+            return planes
+        return lambda i, rows, columns: sigmoid(
+            planes(i, rows, columns) if callable(planes) else planes[i, rows, columns]
+        )
+
+    def edges(self, kept: Candidates, planes: Planes, prepared: Prepared, axes: tuple[Axis, Axis]) -> Floats:
+        """Boxes [n, 4] in source pixels that masks are cut at."""
+        if self.crops or callable(planes):
+            return prepared.geometry.boxes_to_source(kept.boxes)
+        return reach(planes, axes)
 
     def postprocess(self, raw: Raw, prepared: Prepared, params: SegmentationParams) -> Instances:
         """Boxes and masks in source pixels."""
@@ -63,12 +93,12 @@ class Segmenter(BoxModel[SegmentationParams]):
         self, raw: Raw, kept: Candidates, prepared: Prepared, params: SegmentationParams
     ) -> list[IntArray | FloatArray]:
         """Outline or runs of each mask."""
-        planes = self.planes(raw, kept)
-        across, down = mask_axes(prepared.geometry, self.size, (planes.shape[1], planes.shape[2]))
-        target = tuple(target_axis(axis, params.mask_decode_mode, params.tradeoff_factor) for axis in (across, down))
-        edges = prepared.geometry.boxes_to_source(kept.boxes) if self.crops else reach(planes, (across, down))
-        values, threshold = (sigmoid(planes), 0.5) if self.squashes else (planes, 0.0)
-        masks = cut_masks(values, edges, (across, down), (target[0], target[1]), threshold)
+        grid, planes = self.grid(raw), self.planes(raw, kept)
+        axes = mask_axes(prepared.geometry, self.size, grid)
+        across, down = (target_axis(axis, params.mask_decode_mode, params.tradeoff_factor) for axis in axes)
+        edges = self.edges(kept, planes, prepared, axes)
+        threshold = 0.5 if self.squashes else 0.0
+        masks = cut_masks(self.values(planes, kept, grid), edges, axes, (across, down), threshold)
         if params.response_mask_format == "rle":
             return [mask.runs() for mask in masks]
         return [mask.outline() for mask in masks]
@@ -82,11 +112,22 @@ class PrototypeSegmenter(Segmenter):
         """[channels, h, w]."""
 
     @override
-    def planes(self, raw: Raw, kept: Candidates) -> Floats:
-        """The weighted sums."""
+    def grid(self, raw: Raw) -> tuple[int, int]:
+        shape = self.prototypes(raw).shape
+        if len(shape) != 3:
+            raise InferenceFailed(f"The model answers prototypes {list(shape)}.")
+        return shape[1], shape[2]
+
+    @override
+    def planes(self, raw: Raw, kept: Candidates) -> Planes:
+        """The weighted sums; computed inside the boxes only, where these are small."""
         prototypes = self.prototypes(raw)
-        if prototypes.ndim != 3 or prototypes.shape[0] != kept.extras.shape[1]:
+        if prototypes.shape[0] != kept.extras.shape[1]:
             raise InferenceFailed(
                 f"The model answers {kept.extras.shape[1]} mask coefficients for prototypes {list(prototypes.shape)}."
             )
-        return prototype_planes(prototypes, kept.extras)
+        width, height = self.size
+        sides = np.maximum(kept.boxes[:, 2:] - kept.boxes[:, :2], 0) / np.array([width, height], np.float32)
+        if np.minimum(sides, 1).prod(axis=1).mean() > WHOLE:
+            return prototype_planes(prototypes, kept.extras)
+        return prototype_part(prototypes, kept.extras)

@@ -102,3 +102,17 @@ def cut_masks(protos: torch.Tensor, weights: torch.Tensor, boxes: torch.Tensor, 
 def strong(prediction: np.ndarray, settings: list[dict[str, Any]]) -> np.ndarray:
     """[N] which rows of [N, 5 + classes ...] may pass a threshold."""
     return prediction[:, 4] * prediction[:, 5 : 5 + len(LABELS)].max(1) >= record.faintest(settings)
+
+
+def coefficients(output: np.ndarray, suppress: Suppress, settings: list[dict[str, Any]]) -> np.ndarray:
+    """[n, 32] mask weights of all boxes [N, 5 + classes + 32] that some setting keeps."""
+    kept = [
+        suppress(
+            torch.from_numpy(output[None].copy()),
+            setting["confidence"],
+            setting["iou_threshold"],
+            agnostic=setting.get("class_agnostic_nms", False),
+        )[0][:, 6:].numpy()
+        for setting in settings
+    ]
+    return np.unique(np.concatenate(kept), axis=0)

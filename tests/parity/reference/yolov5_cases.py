@@ -87,23 +87,9 @@ def record_case(case: str, model: Any, cache: Path) -> None:
         raw = graph.run(tensor)
         stored = [golden.cells(raw[0], 1, anchored.strong(raw[0], settings), 0)]
         if segments:
-            stored.append(golden.span(raw[1], coefficients(raw[0], suppress)))
+            stored.append(golden.span(raw[1], anchored.coefficients(raw[0], suppress, settings)))
         recorder.add(picture, tensor, stored, found)
     recorder.save()
-
-
-def coefficients(output: np.ndarray, suppress: Any) -> np.ndarray:
-    """[n, 32] of all boxes that some setting keeps."""
-    kept = [
-        suppress(
-            torch.from_numpy(output[None].copy()),
-            setting["confidence"],
-            setting["iou_threshold"],
-            agnostic=setting.get("class_agnostic_nms", False),
-        )[0][:, 6:].numpy()
-        for setting in record.SEGMENTATION
-    ]
-    return np.unique(np.concatenate(kept), axis=0)
 
 
 def export(case: str, model: Any, cache: Path) -> Path:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from typing_extensions import override
 
+from shared.errors import InferenceFailed
 from worker_service.engine.artifacts import Package
 from worker_service.engine.family import Family, Guess, Model, Raw
 from worker_service.engine.params import SegmentationParams
@@ -37,6 +38,13 @@ class RfDetrSeg(Segmenter):
     @override
     def decode(self, raw: Raw, params: SegmentationParams) -> Candidates:
         return decode_queries(raw, self._found, len(self.labels), self.size, params.confidence)
+
+    @override
+    def grid(self, raw: Raw) -> tuple[int, int]:
+        shape = raw[self._found.extra or 0].shape
+        if len(shape) != 3:
+            raise InferenceFailed(f"The model answers masks {list(shape)}.")
+        return shape[1], shape[2]
 
     @override
     def planes(self, raw: Raw, kept: Candidates) -> Floats:

@@ -2,8 +2,9 @@
 
 Offsets [batch, priors, 4], classes [batch, priors, 1 + classes] after the softmax with the background first, weights
 [batch, priors, k], priors [priors, 4] in 0..1 without the batch (or with it), prototypes [batch, h, w, k] with the
-channels last. A prior's score is that of its best class other than the background. Pixels are squeezed to a square and
-normalised with ImageNet's mean and deviation.
+channels last. A prior may answer several classes other than the background. Pixels are squeezed to a square in floats
+and normalised with the original's own mean and deviation. Masks are cut at their boxes in cells of the prototypes, one
+cell further out, before they are interpolated. All of that is as the original has it.
 """
 
 from __future__ import annotations
@@ -12,21 +13,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from typing_extensions import override
 
 from shared.errors import InferenceFailed, ModelLoadFailed
 from worker_service.engine.artifacts import Package
 from worker_service.engine.export import only, takes_one_image
-from worker_service.engine.family import Family, Guess, Model, Raw
+from worker_service.engine.family import Family, Guess, Model, Prepared, Raw
 from worker_service.engine.model import Array
 from worker_service.engine.params import SegmentationParams
-from worker_service.engine.query_model import IMAGENET
 from worker_service.engine.runtime.session import Runtime
 from worker_service.engine.runtime.signature import GraphSignature
 from worker_service.engine.segmenter import PrototypeSegmenter
+from worker_service.engine.vision.axis import Axis
 from worker_service.engine.vision.candidates import Candidates, Floats
 from worker_service.engine.vision.layouts import prior_boxes
+from worker_service.engine.vision.masks import Planes, parts_of
 from worker_service.engine.vision.nms import best_candidates
+
+# The original's MEANS and STD of pixels in 0..255.
+INPUT = {
+    "resize": "stretch",
+    "precision": "float32",
+    "mean": tuple(value / 255 for value in (123.68, 116.78, 103.94)),
+    "std": tuple(value / 255 for value in (58.40, 57.12, 57.38)),
+}
 
 
 @dataclass(frozen=True)
@@ -70,15 +81,49 @@ class Yolact(PrototypeSegmenter):
         self.check(classes, 1, 1 + len(self.labels), "1 + classes")
         if not len(offsets) == len(classes) == len(weights) == len(priors) or offsets.shape[1] != 4:
             raise InferenceFailed(f"The model answers {len(offsets)} offsets for {len(priors)} priors.")
-        known = classes[:, 1:].astype(np.float32, copy=False)
-        best = known.max(axis=1)
-        chosen = best_candidates(best, params.confidence, params.max_candidates)
-        boxes = prior_boxes(offsets[chosen].astype(np.float32), priors[chosen].astype(np.float32), self.size)
-        return Candidates(boxes, best[chosen], known[chosen].argmax(axis=1), _float(weights[chosen]))
+        which, class_ids = np.nonzero(classes[:, 1:] >= params.confidence)
+        scores = _float(classes[which, class_ids + 1])
+        chosen = best_candidates(scores, 0, params.max_candidates)
+        which = which[chosen]
+        boxes = prior_boxes(_float(offsets[which]), _float(priors[which]), self.size)
+        return Candidates(boxes, scores[chosen], class_ids[chosen], _float(weights[which]))
 
     @override
     def prototypes(self, raw: Raw) -> Array:
         return np.moveaxis(raw[self._found.prototypes], -1, 0)
+
+    @override
+    def values(self, planes: Planes, kept: Candidates, grid: tuple[int, int]) -> Planes:
+        """Probabilities, zero in cells more than one away from the box."""
+        chances = parts_of(super().values(planes, kept, grid))
+        cells = self._cells(kept, grid)
+
+        def part(i: int, rows: slice, columns: slice) -> Floats:
+            found = chances(i, rows, columns)
+            left, top, right, bottom = cells[i] - np.array([columns.start, rows.start] * 2)
+            cut = np.zeros_like(found)
+            inside = slice(max(top, 0), max(bottom, 0)), slice(max(left, 0), max(right, 0))
+            cut[inside] = found[inside]
+            return cut
+
+        return part
+
+    @override
+    def edges(self, kept: Candidates, planes: Planes, prepared: Prepared, axes: tuple[Axis, Axis]) -> Floats:
+        """Interpolation leads from the last cell that is left to the centre of the next."""
+        across, down = axes
+        step = np.array([across.step, down.step] * 2)
+        start = np.array([across.start, down.start] * 2)
+        limit = np.array([across.pixels, down.pixels] * 2)
+        cells = self._cells(kept, (down.cells, across.cells)) + np.array([-1, -1, 1, 1])
+        return np.asarray(np.clip(cells * step + start, 0, limit), np.float32)
+
+    def _cells(self, kept: Candidates, grid: tuple[int, int]) -> npt.NDArray[np.int64]:
+        """[n, 4] first and end of the columns and rows of prototypes that masks may have."""
+        sizes = np.array([grid[1], grid[0]] * 2)
+        scaled = kept.boxes * sizes / np.array([*self.size, *self.size])
+        # A cell belongs to the box when its index does; the original widens the box by one.
+        return np.asarray(np.ceil(np.clip(scaled + np.array([-1, -1, 1, 1]), 0, sizes)), np.int64)
 
 
 class YolactFamily:
@@ -95,7 +140,7 @@ class YolactFamily:
         """Classes by the columns but the background's, and the original's preprocessing."""
         found = find_outputs(signature)
         columns = None if found is None else signature.outputs[found.classes].fixed(2)
-        return Guess(classes=columns - 1 if columns else None, input={"resize": "stretch", **IMAGENET})
+        return Guess(classes=columns - 1 if columns else None, input=INPUT)
 
     def load(self, package: Package, runtime: Runtime) -> Model[SegmentationParams]:
         """Open the graph. Raises ModelLoadFailed."""

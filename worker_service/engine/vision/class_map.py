@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from worker_service.engine.vision.masks import Axis, resample
+from worker_service.engine.vision.axis import Axis, weights
+from worker_service.engine.vision.masks import resample
 
 Floats = npt.NDArray[np.float32]
 Plane = npt.NDArray[np.uint8]
@@ -29,16 +30,17 @@ def class_map(logits: Floats, axes: tuple[Axis, Axis]) -> tuple[Plane, Floats]:
     Returns:
         Classes [height, width] and probabilities [height, width].
     """
-    across, down = axes
-    columns = across.centres_of_pixels()
-    classes = np.empty((down.pixels, across.pixels), np.uint8)
-    chances = np.empty((down.pixels, across.pixels), np.float32)
-    for top in range(0, down.pixels, TILE[0]):
-        rows = down.centres_of_pixels()[top : top + TILE[0]]
-        for left in range(0, across.pixels, TILE[1]):
-            values = resample(logits, axes, columns[left : left + TILE[1]], rows)
-            tile = np.s_[top : top + TILE[0], left : left + TILE[1]]
-            classes[tile], chances[tile] = _best(values)
+    width, height = axes[0].pixels, axes[1].pixels
+    across, down = (weights(axis, Axis(1.0, 0.0, axis.pixels, axis.pixels)) for axis in axes)
+    classes = np.empty((height, width), np.uint8)
+    chances = np.empty((height, width), np.float32)
+    for top in range(0, height, TILE[0]):
+        rows = top, min(top + TILE[0], height)
+        for left in range(0, width, TILE[1]):
+            columns = left, min(left + TILE[1], width)
+            cells = logits[:, down.part(*rows)[1], across.part(*columns)[1]]
+            tile = np.s_[slice(*rows), slice(*columns)]
+            classes[tile], chances[tile] = _best(resample(cells, across, down, columns, rows))
     return classes, chances
 
 

@@ -6,14 +6,15 @@ interpolation is separable, so it is two small matrix products per object.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from worker_service.engine.vision.axis import Axis, Weights, weights
 from worker_service.engine.vision.fit import Geometry
 from worker_service.engine.vision.rle import Runs, column_runs
 
@@ -22,60 +23,9 @@ Bits = npt.NDArray[np.uint8]
 BLOCK = 384  # columns; where dense and blocked products take the same time
 
 DecodeMode = Literal["accurate", "tradeoff", "fast"]
-
-
-@dataclass(frozen=True)
-class Axis:
-    """How a row (or column) of cells lies over source pixels: pixel = cell * step + start, edges on edges.
-
-    Attributes:
-        step: source pixels per cell.
-        start: where cell 0 begins; negative when a border was added before it.
-        pixels: size of the source.
-        cells: how many cells there are.
-    """
-
-    step: float
-    start: float
-    pixels: int
-    cells: int
-
-    @property
-    def is_pixels(self) -> bool:
-        """Whether the cells are the pixels of the source."""
-        return (self.step, self.start) == (1.0, 0.0)
-
-    def inside(self, low: float, high: float) -> tuple[int, int]:
-        """First cell and end of the cells whose index is in [low, high), given in pixels; at least one cell."""
-        first = int(np.ceil(np.clip((low - self.start) / self.step, 0, self.cells - 1)))
-        return first, max(first + 1, int(np.ceil(min((high - self.start) / self.step, self.cells))))
-
-    def centres(self, first: int, end: int) -> npt.NDArray[np.float64]:
-        """Source positions of the cells' centres."""
-        return np.asarray((np.arange(first, end) + 0.5) * self.step + self.start, np.float64)
-
-    def centres_of_pixels(self) -> npt.NDArray[np.float64]:
-        """Source positions of all pixels' centres."""
-        return np.asarray(np.arange(self.pixels) + 0.5, np.float64)
-
-    def weights(self, at: npt.NDArray[Any]) -> tuple[Floats, slice]:
-        """Linear interpolation at source positions: a matrix [positions, cells of the slice] and the slice.
-
-        Where the image ends between two cells, the inner one's value goes on to the edge: borders do not bleed in.
-        """
-        low = max(0.0, -self.start / self.step)
-        high = min(float(self.cells), (self.pixels - self.start) / self.step)
-        bounds = (low if _whole(low) else low - 0.5), (high - 1 if _whole(high) else high - 0.5)
-        place = np.clip((at - self.start) / self.step - 0.5, *np.clip(bounds, 0, self.cells - 1))
-        left = np.floor(place).astype(np.int64)
-        share = (place - left).astype(np.float32)
-        right = np.minimum(left + 1, self.cells - 1)
-        first = int(left[0])
-        matrix = np.zeros((len(at), int(right[-1]) + 1 - first), np.float32)
-        rows = np.arange(len(at))
-        matrix[rows, left - first] = 1 - share
-        matrix[rows, right - first] += share
-        return matrix, slice(first, int(right[-1]) + 1)
+PlanePart: TypeAlias = Callable[[int, slice, slice], Floats]
+"""Logits of some rows and columns of one object's plane."""
+Planes: TypeAlias = Floats | PlanePart
 
 
 @dataclass(frozen=True)
@@ -153,44 +103,51 @@ def target_axis(axis: Axis, mode: DecodeMode, tradeoff: float) -> Axis:
 
 
 def cut_masks(
-    planes: Floats, boxes: Floats, source: tuple[Axis, Axis], target: tuple[Axis, Axis], threshold: float = 0.0
+    planes: Planes, boxes: Floats, source: tuple[Axis, Axis], target: tuple[Axis, Axis], threshold: float = 0.0
 ) -> Iterator[Mask]:
     """Each object's mask: its plane interpolated at the target cells of its box, and compared.
 
     Args:
-        planes: [n, h, w] logits, or probabilities with a threshold to match.
+        planes: [n, h, w] logits, or probabilities with a threshold to match; or what computes parts of them.
         boxes: [n, 4] corners in source pixels; cells from the first corner on and before the second are cut out.
         source: how the planes lie over the source image, across and down.
         target: the same of the cells to answer in.
         threshold: above it is object.
     """
-    own = source == target
-    for plane, (x0, y0, x1, y1) in zip(planes, boxes.tolist(), strict=True):
+    part = parts_of(planes)
+    across, down = (None, None) if source == target else (weights(source[0], target[0]), weights(source[1], target[1]))
+    for i, (x0, y0, x1, y1) in enumerate(boxes.tolist()):
         left, right = target[0].inside(x0, x1)
         top, bottom = target[1].inside(y0, y1)
-        if own:
-            values = plane[top:bottom, left:right]
+        if across is None or down is None:
+            values = part(i, slice(top, bottom), slice(left, right))
         else:
-            values = resample(plane, source, target[0].centres(left, right), target[1].centres(top, bottom))
+            rows, columns = down.part(top, bottom)[1], across.part(left, right)[1]
+            values = resample(part(i, rows, columns), across, down, (left, right), (top, bottom))
         yield Mask((values > threshold).view(np.uint8), left, top, *target)
 
 
-def resample(planes: Floats, axes: tuple[Axis, Axis], columns: npt.NDArray[Any], rows: npt.NDArray[Any]) -> Floats:
-    """Planes [..., h, w] interpolated linearly at source columns [x] and rows [y]: [..., y, x].
+def parts_of(planes: Planes) -> PlanePart:
+    """Planes that are all there, as what gives parts of them."""
+    return planes if callable(planes) else lambda i, rows, columns: planes[i, rows, columns]
 
-    Many columns are done in blocks: each needs few cells, and a matrix over all would be zeros for the most part.
+
+def resample(planes: Floats, across: Weights, down: Weights, columns: tuple[int, int], rows: tuple[int, int]) -> Floats:
+    """The cells that matter, [..., h, w], interpolated at target columns and rows from the first to before the second.
+
+    Many columns are done in blocks: each needs few cells, and a matrix over all is zeros for the most part.
     """
-    down, seen = axes[1].weights(rows)
-    if len(columns) <= BLOCK:
-        across, used = axes[0].weights(columns)
-        return np.asarray(down @ planes[..., seen, used] @ across.T, np.float32)
-    used = axes[0].weights(columns[[0, -1]])[1]
-    tall = down @ planes[..., seen, used]
-    values = np.empty((*tall.shape[:-1], len(columns)), np.float32)
-    for start in range(0, len(columns), BLOCK):
-        across, cells = axes[0].weights(columns[start : start + BLOCK])
-        part = tall[..., cells.start - used.start : cells.stop - used.start]
-        np.matmul(part, across.T, out=values[..., start : start + BLOCK])
+    tall = down.part(*rows)[0] @ planes
+    first, end = columns
+    if end - first <= BLOCK:
+        return np.asarray(tall @ across.part(first, end)[0].T, np.float32)
+    start = across.first[first]
+    values = np.empty((*tall.shape[:-1], end - first), np.float32)
+    for begin in range(first, end, BLOCK):
+        stop = min(begin + BLOCK, end)
+        matrix, cells = across.part(begin, stop)
+        part = tall[..., cells.start - start : cells.stop - start]
+        np.matmul(part, matrix.T, out=values[..., begin - first : stop - first])
     return values
 
 
@@ -214,8 +171,16 @@ def prototype_planes(prototypes: npt.NDArray[Any], coefficients: Floats) -> Floa
     return np.asarray(coefficients @ flat, np.float32).reshape(-1, height, width)
 
 
-def _whole(value: float) -> bool:
-    return abs(value - round(value)) < 1e-6
+def prototype_part(prototypes: npt.NDArray[Any], coefficients: Floats) -> PlanePart:
+    """As ``prototype_planes``, a part of one object's plane at a time, and only when it is asked for."""
+    channels = len(prototypes)
+
+    def part(i: int, rows: slice, columns: slice) -> Floats:
+        seen = prototypes[:, rows, columns]
+        flat = seen.reshape(channels, -1).astype(np.float32, copy=False)
+        return np.asarray(coefficients[i] @ flat, np.float32).reshape(seen.shape[1:])
+
+    return part
 
 
 def _extent(contour: npt.NDArray[Any]) -> tuple[float, int]:
