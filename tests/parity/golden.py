@@ -173,6 +173,8 @@ def restore(stored: Arrays) -> np.ndarray:
     grid = [size for i, size in enumerate(shape) if i != axis]
     rows = np.full((int(np.prod(grid)), shape[axis]), stored["fill"])
     rows[stored["chosen"]] = stored["rows"]
+    if "inner" in stored:  # cells of more than one axis of channels
+        return rows.reshape(stored["inner"])
     return np.ascontiguousarray(np.moveaxis(rows.reshape(*grid, shape[axis]), -1, axis))
 
 

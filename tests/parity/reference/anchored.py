@@ -92,7 +92,12 @@ def cut_masks(protos: torch.Tensor, weights: torch.Tensor, boxes: torch.Tensor, 
     for side in (width, height):
         inner = max(1, round(side * gain))
         start = round((SIZE - inner) / 2 - 0.1)
-        places.append(((torch.arange(side) + 0.5) * (inner / side) + start) / SIZE * 2 - 1)
+        pixels = (torch.arange(side) + 0.5) * (inner / side) + start
+        # The original cuts the border off before it interpolates: where it ends between two cells, none of it comes in.
+        step = SIZE / protos.shape[-1]
+        low = start + step / 2 if start % step == 0 else 0
+        high = start + inner - step / 2 if (start + inner) % step == 0 else SIZE
+        places.append(pixels.clamp(low, max(low, high)) / SIZE * 2 - 1)
     x, y = torch.meshgrid(places[0], places[1], indexing="xy")
     grid = torch.stack([x, y], -1)[None]
     spread = torch.nn.functional.grid_sample(cells[None], grid, padding_mode="border", align_corners=False)

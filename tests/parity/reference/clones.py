@@ -1,4 +1,4 @@
-"""References that are on no package index: a checkout of theirs is used where there is one (``script/parity --clones``)."""
+"""References that are on no package index: checkouts are used where there are any (script/parity --clones)."""
 
 from __future__ import annotations
 

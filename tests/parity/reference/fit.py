@@ -18,7 +18,8 @@ def fit(model: torch.nn.Module, steps: int, rate: float, loss_of_step: Callable[
         rate: highest learning rate.
         loss_of_step: draws the next batch and returns its loss.
     """
-    model.train().requires_grad_(True)
+    model.train()
+    model.requires_grad_(True)
     optimiser = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=5e-4)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps, pct_start=0.15)
     started = time.monotonic()
@@ -31,14 +32,16 @@ def fit(model: torch.nn.Module, steps: int, rate: float, loss_of_step: Callable[
         schedule.step()
         if step % 50 == 0 or step == steps - 1:
             log.info("step %d loss %.3f %.0f s", step, float(loss.detach()), time.monotonic() - started)
-    model.eval().requires_grad_(False)
+    model.eval()
+    model.requires_grad_(False)
 
 
 def cached(model: torch.nn.Module, path: object, train: Callable[[], None]) -> None:
     """Load weights from a file, or train and store them there."""
     try:
         model.load_state_dict(torch.load(path))
-        model.eval().requires_grad_(False)
+        model.eval()
+        model.requires_grad_(False)
     except FileNotFoundError:
         train()
         torch.save(model.state_dict(), path)

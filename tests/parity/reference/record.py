@@ -70,8 +70,14 @@ class Recorder:
 
     def add(self, picture: str, tensor: np.ndarray, outputs: list[golden.Arrays], answers: list[golden.Arrays]) -> None:
         """Store one picture: the reference's input tensor, the reduced outputs, an answer for each setting."""
+        self.add_sampled(picture, golden.sample(tensor), outputs, answers)
+
+    def add_sampled(
+        self, picture: str, sample: np.ndarray, outputs: list[golden.Arrays], answers: list[golden.Arrays]
+    ) -> None:
+        """As ``add``, from a sample of the input."""
         self.case.pictures.append(picture)
-        self.arrays[f"{picture}/input"] = golden.sample(tensor)
+        self.arrays[f"{picture}/input"] = sample
         for i, output in enumerate(outputs):
             golden.put(self.arrays, f"{picture}/output{i}", output)
         for i, answer in enumerate(answers):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -91,14 +92,14 @@ def targets(sample: scenes.Sample, *, masks: bool) -> dict[str, torch.Tensor]:
     return {**values, "masks": torch.from_numpy(sample.masks).bool()} if masks else values
 
 
-def record_case(case: str, net: Any, cache: Path) -> None:
-    graph = record.Graph(export(case, net, cache))
-    manifest = {
-        "task": "instance-segmentation" if case == "rfdetr-seg" else "object-detection",
+def manifest(task: str, size: int = SIZE) -> dict[str, Any]:
+    """The fields of model.json."""
+    return {
+        "task": task,
         "labels": list(LABELS),
         "input": {
-            "width": SIZE,
-            "height": SIZE,
+            "width": size,
+            "height": size,
             "resize": "stretch",
             "precision": "float32",
             "channels": "rgb",
@@ -107,10 +108,15 @@ def record_case(case: str, net: Any, cache: Path) -> None:
             "std": STD,
         },
     }
+
+
+def record_case(case: str, net: Any, cache: Path) -> None:
+    graph = record.Graph(export(case, net, cache))
     extra = {"response_mask_format": "rle"} if case == "rfdetr-seg" else {}
     settings = [{**setting, **extra} for setting in SETTINGS]
     reference = f"rfdetr {importlib.metadata.version('rfdetr')}: {type(net).__name__}.predict"
-    recorder = record.recorder(case, reference, graph, manifest, settings)
+    task = "instance-segmentation" if case == "rfdetr-seg" else "object-detection"
+    recorder = record.recorder(case, reference, graph, manifest(task), settings)
     for picture in pictures.NAMES:
         tensor, found = predict(net, picture, settings)
         recorder.add(picture, tensor, reduce(graph.run(tensor), settings), found)
@@ -120,22 +126,29 @@ def record_case(case: str, net: Any, cache: Path) -> None:
 def predict(net: Any, picture: str, settings: list[dict[str, Any]]) -> tuple[np.ndarray, list[golden.Arrays]]:
     """The reference's input tensor and answers. It ignores EXIF, so it gets the decoded picture."""
     image = np.ascontiguousarray(cv2.imread(record.path_of(picture))[..., ::-1])
+    answers = []
+    with watched(net) as seen:
+        for setting in settings:
+            found = net.predict(image, threshold=setting["confidence"])
+            known = found.class_id < len(LABELS)  # the last logit is of no class
+            values = {
+                "boxes": found.xyxy[known].astype(np.float32),
+                "scores": found.confidence[known].astype(np.float32),
+                "classes": found.class_id[known].astype(np.int16),
+            }
+            if "response_mask_format" in setting:
+                golden.put(values, "masks", golden.pack_masks(found.mask[known]))
+            answers.append(values)
+    return seen[0], answers
+
+
+@contextmanager
+def watched(net: Any) -> Iterator[list[np.ndarray]]:
+    """Collects the tensors that a net is fed."""
     seen: list[np.ndarray] = []
     hook = net.model.model.register_forward_pre_hook(lambda _, inputs: seen.append(_first(inputs)))
-    answers = []
-    for setting in settings:
-        found = net.predict(image, threshold=setting["confidence"])
-        known = found.class_id < len(LABELS)  # the last logit is of no class
-        values = {
-            "boxes": found.xyxy[known].astype(np.float32),
-            "scores": found.confidence[known].astype(np.float32),
-            "classes": found.class_id[known].astype(np.int16),
-        }
-        if "response_mask_format" in setting:
-            golden.put(values, "masks", golden.pack_masks(found.mask[known]))
-        answers.append(values)
+    yield seen
     hook.remove()
-    return seen[0], answers
 
 
 def _first(inputs: tuple[Any, ...]) -> np.ndarray:

