@@ -170,7 +170,7 @@ def reduce(outputs: list[np.ndarray], used: np.ndarray) -> list[golden.Arrays]:
         golden.cells(loc, 1, likely, 0),
         golden.cells(classes, 1, likely, 0),
         golden.cells(weights, 1, likely, 0),
-        golden.cells(priors, 1, likely, 0.5),
+        golden.dense(priors),  # the same for all pictures
         golden.span(prototypes, used, channels_last=True),
     ]
 

@@ -85,7 +85,7 @@ def filled(family: str) -> Any:
     """What masks fill: the boxes; YOLACT's all cells of 4 pixels from one before the box on, in its half."""
     if family != "yolact":
         return examples.BOXES
-    grown = np.ceil((examples.BOXES + [-4, -4, 4, 4]) / 4) * 4
+    grown = np.ceil((examples.BOXES + np.array([-4, -4, 4, 4])) / 4) * 4
     return np.clip(grown, [[0, 0, 0, 0], [32, 0, 32, 0]], [[32, 64, 32, 64], [64, 64, 64, 64]])
 
 
