@@ -26,6 +26,8 @@ class ModelInfo:
     aliases: list[str] = field(default_factory=list)
     thresholds: dict[str, float] = field(default_factory=dict)
     description: str = ""
+    keypoints: list[str] = field(default_factory=list)
+    skeleton: list[list[int]] = field(default_factory=list)
     available_on: list[str] = field(default_factory=list)
     loaded_on: list[str] = field(default_factory=list)
 

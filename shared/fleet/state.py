@@ -52,6 +52,8 @@ class WorkerInfo:
 class ModelInfo:
     """A model that workers can serve, as its manifest says. ``hardware`` are the tags that it may run on.
 
+    Pose models name their ``keypoints``; ``skeleton`` are the pairs of them that are joined.
+
     ``available_on`` and ``loaded_on`` are filled in by the reader: tags with live workers, and ids of the workers that
     hold it in their cache.
     """
@@ -68,6 +70,8 @@ class ModelInfo:
     aliases: list[str] = field(default_factory=list)
     thresholds: dict[str, float] = field(default_factory=dict)
     description: str = ""
+    keypoints: list[str] = field(default_factory=list)
+    skeleton: list[list[int]] = field(default_factory=list)
     available_on: list[str] = field(default_factory=list)
     loaded_on: list[str] = field(default_factory=list)
 

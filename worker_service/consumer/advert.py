@@ -73,6 +73,8 @@ class Advert:
                 aliases=list(manifest.aliases),
                 thresholds=manifest.thresholds.model_dump(exclude_none=True),
                 description=manifest.description,
+                keypoints=list(manifest.keypoints),
+                skeleton=[list(bone) for bone in manifest.skeleton],
             )
             for manifest in self._engine.catalog()
             if self.hardware in manifest.hardware

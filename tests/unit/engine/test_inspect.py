@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,24 @@ def test_ambiguous_graphs_are_refused(tmp_path: Path, monkeypatch: pytest.Monkey
     ):
         inspect(path)
     assert inspect(path, family="yolov8").manifest.family == "yolov8"
+
+
+@pytest.mark.parametrize(
+    ("outputs", "families"),
+    [
+        ([(1, 300, 6)], "yolov10 or yolov5"),  # boxes of a graph that suppresses, or of one class with objectness
+        ([("batch", "boxes", 4), ("batch", "boxes", 80)], "rfdetr or yolo-nas"),
+        ([(1, 100, 38), (1, 32, 160, 160)], "yolov10-seg or yolov5-seg"),
+        ([("rows", 7)], "classification or yolov7-end2end"),
+    ],
+)
+def test_layouts_that_two_families_share_are_refused(outputs: list[tuple[int | str, ...]], families: str) -> None:
+    """Without metadata and with an input of any size, nothing tells them apart."""
+    image = TensorSpec("images", ("batch", 3, "height", "width"), "float32")
+    rows = tuple(TensorSpec(f"out{i}", shape, "float32") for i, shape in enumerate(outputs))
+    seen = re.escape(f"The graph may be {families}; 'family' in model.json decides. Seen: inputs {image}; outputs ")
+    with pytest.raises(ModelLoadFailed, match=f"{seen}.*{re.escape(str(rows[-1]))}; no metadata"):
+        inspection.recognise(GraphSignature((image,), rows))
 
 
 def test_unknown_families_and_ids_are_refused(tmp_path: Path) -> None:
