@@ -1,0 +1,138 @@
+"""Streams over HTTP: created with a typed error or a probe, followed, looked at, changed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.cameras.camera import Camera
+from tests.integration.streams.system import System
+from tests.redis_server import free_port
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+MODEL = {"model_id": "shapes-detector", "params": {"confidence": 0.4}}
+
+
+@pytest.fixture(scope="session")
+def address(processes: System) -> str:
+    port = free_port()
+    processes.start("api_service", VISIONFLEET_PORT=str(port))
+    return f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
+async def http(system: System, address: str) -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(address, timeout=aiohttp.ClientTimeout(60)) as session:
+
+        async def answers() -> bool:
+            try:
+                async with session.get("/v1/streams") as answer:
+                    return bool((await answer.json())["services"])
+            except aiohttp.ClientError:
+                return False
+
+        await system.until(answers, "the API")
+        yield session
+
+
+async def call(http: aiohttp.ClientSession, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+    async with http.request(method, path, json=body) as answer:
+        return answer.status, json.loads(await answer.read() or b"null")
+
+
+async def made(http: aiohttp.ClientSession, reference: str) -> str:
+    status, stream = await call(http, "POST", "/v1/streams", {"sources": [{"reference": reference}], "model": MODEL})
+    assert status == 201, stream
+    return str(stream["id"])
+
+
+async def test_what_cannot_be_opened_is_no_stream(http: aiohttp.ClientSession, camera: Camera) -> None:
+    wanted = (
+        (camera.path("nothing"), MODEL, 400, "source_not_found"),
+        (camera.path("secret", "camera:wrong"), MODEL, 400, "source_unauthorized"),
+        ("/etc/passwd", MODEL, 400, "source_refused"),
+        (camera.url, {"model_id": "nobody-has-it"}, 404, "model_not_found"),
+    )
+    for reference, model, status, code in wanted:
+        answer = await call(http, "POST", "/v1/streams", {"sources": [{"reference": reference}], "model": model})
+        assert (answer[0], answer[1]["code"]) == (status, code)
+    assert (await call(http, "POST", "/v1/streams", {"sources": [], "model": MODEL}))[0] == 422
+    assert (await call(http, "GET", "/v1/streams"))[1]["streams"] == []
+
+
+async def test_a_stream_is_followed_and_seen(http: aiohttp.ClientSession, camera: Camera) -> None:
+    stream = await made(http, camera.secret)
+    shown = json.dumps((await call(http, "GET", f"/v1/streams/{stream}"))[1])
+    assert "***@127.0.0.1" in shown
+    assert "swordfish" not in shown
+    async with http.get(f"/v1/streams/{stream}/results") as events:
+        assert events.content_type == "text/event-stream"
+        numbers = []
+        async for line in events.content:
+            if line.startswith(b"data:"):
+                numbers.append(json.loads(line[5:])["sequence"])
+            if len(numbers) == 5:
+                break
+    assert numbers == list(range(numbers[0], numbers[0] + 5))
+    async with http.ws_connect(f"/v1/streams/{stream}/ws") as socket:
+        first, second = [json.loads((await socket.receive()).data) for _ in range(2)]
+    assert second["sequence"] == first["sequence"] + 1
+    assert {row["class"] for row in first["output"]["predictions"]} <= {"circle", "square", "triangle"}
+    async with http.get(f"/v1/streams/{stream}/snapshot.jpg") as picture:
+        assert picture.content_type == "image/jpeg"
+        assert (await picture.read()).startswith(b"\xff\xd8")
+    async with http.get(f"/v1/streams/{stream}/preview.mjpeg?fps=20") as film:
+        assert film.content_type == "multipart/x-mixed-replace"
+        seen = 0
+        async for line in film.content:
+            seen += line.startswith(b"--frame")
+            if seen == 3:
+                break
+    assert (await call(http, "DELETE", f"/v1/streams/{stream}"))[0] == 204
+    assert (await call(http, "GET", f"/v1/streams/{stream}"))[0] == 404
+
+
+async def test_a_running_stream_is_changed(http: aiohttp.ClientSession, system: System, camera: Camera) -> None:
+    stream = await made(http, camera.secret)
+    path = f"/v1/streams/{stream}"
+    status, added = await call(http, "POST", f"{path}/sources", {"reference": camera.path("cam/4")})
+    assert (status, [one["id"] for one in added["spec"]["sources"]]) == (200, ["0", "1"])
+    await system.flowing(stream, name="1")
+    refused = await call(http, "POST", f"{path}/sources", {"reference": camera.path("nothing")})
+    assert (refused[0], refused[1]["code"]) == (400, "source_not_found")
+    # What was shown is sent back: the password stays.
+    shown = (await call(http, "GET", path))[1]["spec"]["sources"]
+    status, changed = await call(http, "PATCH", path, {"sources": shown[:1], "params": {"confidence": 0.99}})
+    assert (status, len(changed["spec"]["sources"])) == (200, 1)
+    stored = (await system.store.get(stream)).spec
+    assert stored.sources[0].reference == camera.secret
+    assert stored.model is not None
+    assert stored.model.params == {"confidence": 0.99}
+    await system.flowing(stream)
+    assert (await call(http, "DELETE", f"{path}/sources/0"))[0] == 422  # the last one stays
+    assert (await call(http, "PATCH", path, {"window": 0}))[0] == 422
+    for command in ("pause", "pause", "resume", "mute", "resume", "restart"):
+        assert (await call(http, "POST", f"{path}/{command}"))[0] == 200
+    await system.flowing(stream)
+
+
+async def test_a_client_that_never_reads_holds_up_nothing(
+    http: aiohttp.ClientSession, system: System, camera: Camera
+) -> None:
+    stream = await made(http, camera.url)
+    async with http.get(f"/v1/streams/{stream}/results"), http.get(f"/v1/streams/{stream}/preview.mjpeg"):
+        await system.flowing(stream, 80)  # nobody consumes the buffer of 64 either
+        source = await system.source(stream)
+        assert source["in_flight"] <= 2
+        assert source["age_ms"]["p50"] < 2_000
+    buffered = 0
+    while (await call(http, "POST", f"/v1/streams/{stream}/consume"))[1]["result"]:
+        buffered += 1
+        assert buffered < 200
+    assert buffered >= 64
+    await asyncio.sleep(0)
