@@ -11,12 +11,13 @@ from tests.cameras import film
 from tests.integration.streams.system import ROOT, System
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+FRAMES = 45
 WAITING = [{"type": "buffer", "size": 32, "when_full": "wait"}]
 
 
 @pytest.fixture(scope="module")
 def video(processes: System) -> Path:
-    return film.write(processes.folder / "film.mp4", pictures=90)
+    return film.write(processes.folder / "film.mp4", pictures=FRAMES)
 
 
 def plain(results: list[dict[str, Any]]) -> list[tuple[int, list[tuple[Any, ...]]]]:
@@ -30,14 +31,14 @@ def plain(results: list[dict[str, Any]]) -> list[tuple[int, list[tuple[Any, ...]
 
 async def test_to_the_last_frame_and_the_same_again(system: System, video: Path) -> None:
     first, second = [await system.everything_of(await system.create(str(video), sinks=WAITING)) for _ in range(2)]
-    assert [number for number, _ in plain(first)] == list(range(1, 91))
+    assert [number for number, _ in plain(first)] == list(range(1, FRAMES + 1))
     assert all(boxes for _, boxes in plain(first))
     assert plain(first) == plain(second)
 
 
 async def test_a_rate_limit_takes_the_same_frames_each_time(system: System, video: Path) -> None:
     results = await system.everything_of(await system.create(str(video), sinks=WAITING, max_fps=5.0))
-    assert [one["frame_id"] for one in results] == list(range(1, 91, 3))
+    assert [one["frame_id"] for one in results] == list(range(1, FRAMES + 1, 3))
 
 
 async def test_images_of_a_folder_are_frames(system: System) -> None:
@@ -55,7 +56,7 @@ async def test_a_paused_file_goes_on_where_it_was(system: System, video: Path) -
     await system.until_source(stream, lambda one: one["state"] == "paused", "paused")
     await system.store.desire(stream, "running")
     got += await system.everything_of(stream)
-    assert [one["frame_id"] for one in got] == list(range(1, 91))
+    assert [one["frame_id"] for one in got] == list(range(1, FRAMES + 1))
 
 
 async def test_a_killed_worker_costs_no_frame(system: System, video: Path) -> None:
@@ -65,5 +66,5 @@ async def test_a_killed_worker_costs_no_frame(system: System, video: Path) -> No
     system.processes[0] = system.worker()
     system.processes.pop()
     got += await system.everything_of(stream)
-    assert [one["frame_id"] for one in got] == list(range(1, 91))
+    assert [one["frame_id"] for one in got] == list(range(1, FRAMES + 1))
     assert (await system.store.get(stream)).over == "ended"
