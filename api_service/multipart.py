@@ -6,11 +6,14 @@ import asyncio
 from dataclasses import dataclass, field
 
 from aiohttp import BodyPartReader, MultipartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from api_service.context import SETTINGS
 from api_service.errors import BodyTimeout
 from shared.errors import InvalidRequest, TooLarge
 
+MALFORMED = (ValueError, AssertionError, RuntimeError, HttpProcessingError)
+"""What aiohttp raises for a body that is not the multipart that its header promises."""
 PARTS_BESIDE_IMAGES = 8
 """Form fields that a request may have beside its images."""
 
@@ -39,7 +42,7 @@ async def read(request: web.Request) -> Form:
         )
     except asyncio.TimeoutError:
         raise BodyTimeout(f"The request body did not arrive within {settings.body_timeout_s:g} s.") from None
-    except (ValueError, AssertionError, RuntimeError):
+    except MALFORMED:
         raise InvalidRequest("The multipart body is malformed.") from None
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from aiohttp import BodyPartReader, MultipartReader, web
 
 from api_service.errors import BodyTimeout
+from api_service.multipart import MALFORMED
 from shared.batches.settings import BatchSettings
 from shared.errors import InvalidRequest, TooLarge
 
@@ -43,7 +44,7 @@ async def receive(request: web.Request, folder: Path, settings: BatchSettings) -
     except asyncio.TimeoutError:
         await discard(folder)
         raise BodyTimeout(f"The upload took longer than {settings.batch_upload_timeout_s:g} s.") from None
-    except (ValueError, AssertionError, RuntimeError):
+    except MALFORMED:
         await discard(folder)
         raise InvalidRequest("The multipart body is malformed.") from None
     except BaseException:

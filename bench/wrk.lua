@@ -2,9 +2,10 @@
 local requests, turn = {}, 0
 
 function init(args)
+  wrk.headers["Content-Type"] = "application/json" -- beside those of -H
   for _, name in ipairs(args) do
     local file = assert(io.open(name, "rb"))
-    table.insert(requests, wrk.format("POST", nil, {["Content-Type"] = "application/json"}, file:read("*a")))
+    table.insert(requests, wrk.format("POST", nil, nil, file:read("*a")))
     file:close()
   end
 end

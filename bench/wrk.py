@@ -30,12 +30,21 @@ class Load:
         return self.requests / self.seconds
 
 
-def run(url: str, bodies: Sequence[Path], connections: int, seconds: int) -> Load:
+def run(url: str, bodies: Sequence[Path], connections: int, seconds: int, headers: Sequence[str] = ()) -> Load:
     """POST the bodies in turn over so many connections, each with one request under way. Every answer must be 2xx."""
     wrk = shutil.which("wrk")
     if wrk is None:
         sys.exit("error: wrk is missing; install it with: apt-get install wrk")
-    options = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "60s", "-s", str(SCRIPT)]
+    options = [
+        "-t1",
+        f"-c{connections}",
+        f"-d{seconds}s",
+        "--timeout",
+        "60s",
+        "-s",
+        str(SCRIPT),
+        *(word for header in headers for word in ("-H", header)),
+    ]
     before = _children_cpu()
     done = subprocess.run([wrk, *options, url, "--", *map(str, bodies)], capture_output=True, text=True, check=True)
     figures = json.loads(done.stdout.strip().splitlines()[-1])
