@@ -18,7 +18,7 @@ from aiohttp import web
 from yarl import URL
 
 from api_service import body
-from api_service.caller import OPEN, Caller
+from api_service.caller import NOBODY, OPEN, Caller
 from api_service.context import BACKEND, SETTINGS
 from api_service.route import Route
 from api_service.settings import ApiSettings
@@ -55,6 +55,8 @@ async def identify(request: web.Request, route: Route) -> Caller:
         refuse_other_sites(request, settings)
         return OPEN
     token = await token_of(request, route)
+    if token is None and route.scope == "optional":
+        return NOBODY
     if token is None:
         has_key = settings.admin_key is not None or keys.exist
         raise Unauthorized(MISSING if has_key else FIRST)

@@ -29,3 +29,5 @@ class Caller:
 
 
 OPEN = Caller()
+NOBODY = Caller(ApiKey("", "", "nobody", (), "", 0, models=("",)))
+"""Whoever has no key where one is asked for: there is no model that it sees."""

@@ -34,7 +34,8 @@ class Route:
         handler: takes the request, raises shared.errors.
         tag: group in the documentation.
         summary: one line for the documentation.
-        scope: what the caller's key must allow: ``public`` needs no key, ``any`` any key that is valid. A route
+        scope: what the caller's key must allow: ``public`` needs no key, ``any`` any key that is valid,
+            ``optional`` shows nothing to those without one. A route
             without one is refused to everybody but administrators, and fails a test.
         body: schema of the JSON body, when there is one.
         query: schema of the query, when there is one.

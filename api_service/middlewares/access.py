@@ -6,6 +6,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from api_service.access import identify, required_scope
+from api_service.caller import NOBODY
 from api_service.context import BACKEND, ROUTES_OF, SETTINGS, Call, call_of
 from shared.access.key import ApiKey
 from shared.errors import QuotaExceeded, RateLimited, TooManyAtOnce, Unavailable
@@ -20,7 +21,11 @@ async def access(request: web.Request, handler: Handler) -> web.StreamResponse:
     call = call_of(request)
     call.caller = await identify(request, route)
     key = call.caller.key
-    return await handler(request) if key is None else await _within_limits(request, handler, call, key)
+    return (
+        await handler(request)
+        if key is None or call.caller is NOBODY
+        else await _within_limits(request, handler, call, key)
+    )
 
 
 async def _within_limits(request: web.Request, handler: Handler, call: Call, key: ApiKey) -> web.StreamResponse:

@@ -28,7 +28,7 @@ MEMORY_FIELDS = (
 
 
 async def registry(request: web.Request) -> web.Response:
-    """The active models."""
+    """The active models. Clients of Roboflow's before 1.0 send no key here and one with all that follows."""
     return reply.json(descriptions(await catalog.listed_of(request)))
 
 
@@ -121,7 +121,9 @@ def describe(model: ModelInfo, name: str) -> dict[str, Any]:
 
 TAG = "Models"
 ROUTES = [
-    Route("GET", "/model/registry", registry, TAG, "List the models in use.", answer=ModelsDescriptions, scope="infer"),
+    Route(
+        "GET", "/model/registry", registry, TAG, "List the models in use.", answer=ModelsDescriptions, scope="optional"
+    ),
     Route(
         *("POST", "/model/add", add, TAG, "Load a model and list it."),
         scope="infer",

@@ -10,8 +10,9 @@ from typing import Any, Literal, get_args
 from shared.codec import pack, unpack
 
 Allowance = Literal["infer", "jobs", "models", "streams", "admin"]
-Scope = Literal["", "public", "any", "infer", "jobs", "models", "streams", "admin"]
-"""What a route asks for: an allowance, ``public`` for no key at all, ``any`` for any valid key, "" for not declared."""
+Scope = Literal["", "public", "optional", "any", "infer", "jobs", "models", "streams", "admin"]
+"""What a route asks for: an allowance, ``any`` for any valid key, ``public`` for no key at all, ``optional`` for what
+shows nothing to those without one, "" for not declared."""
 ALLOWANCES: tuple[str, ...] = get_args(Allowance)
 
 
@@ -66,7 +67,7 @@ class ApiKey:
 
     def allows(self, scope: Scope) -> bool:
         """Whether it opens a route of that scope. ``admin`` opens all; what is not declared asks for ``admin``."""
-        return scope in {"public", "any"} or scope in self.scopes or "admin" in self.scopes
+        return scope in {"public", "optional", "any"} or scope in self.scopes or "admin" in self.scopes
 
     def sees(self, model_id: str) -> bool:
         """Whether it may use the model."""

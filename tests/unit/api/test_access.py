@@ -18,7 +18,7 @@ from api_service.settings import ApiSettings
 from shared.access.token import id_of, new_token
 from tests.unit.api.fakes import MemoryDeadLetters, MemoryFleet, MemoryKeys, MemoryLedger, MemoryQueue
 
-ROUTES = [route for route in discover(ApiSettings()) if route.scope != "public"]
+ROUTES = [route for route in discover(ApiSettings()) if route.scope not in {"public", "optional"}]
 INFER = "/infer/object_detection"
 
 
@@ -47,6 +47,17 @@ async def test_no_route_without_its_scope(client: TestClient, keys: MemoryKeys, 
             assert (route.path, answer.status) == (route.path, status)
             assert ("WWW-Authenticate" in answer.headers) == (status == 401)
     assert queue.seen == []
+
+
+async def test_the_registry_shows_nothing_to_those_without_a_key(
+    client: TestClient, keys: MemoryKeys, fleet: MemoryFleet
+) -> None:
+    """Roboflow's older clients look there without their key, and then add the model with it."""
+    token = keys.make("infer")
+    fleet.fleet.active.add("team/7")
+    assert (await (await client.get("/model/registry")).json())["models"] == []
+    assert len((await (await client.get("/model/registry", headers=bearer(token))).json())["models"]) == 1
+    assert (await client.get("/model/registry", headers=bearer(f"{token}0"))).status == 401
 
 
 async def test_public_pages_need_none(client: TestClient) -> None:
