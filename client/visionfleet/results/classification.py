@@ -27,8 +27,8 @@ class Classification(Result):
 
     Attributes:
         scores: for a single-label model the classes at or above the threshold; for a multi-label one all of them.
-        top: best class of a single-label model, threshold or not; None for a multi-label one.
-        confidence: probability of ``top``.
+        top: best class of a single-label model, "" when none reaches the threshold; None for a multi-label one.
+        confidence: probability of ``top``, 0 when there is none.
         predicted: classes at or above the threshold.
     """
 
