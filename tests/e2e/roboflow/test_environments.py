@@ -9,7 +9,7 @@ import pytest
 from tests.launcher import ROOT
 from tests.sdk.environments import VERSIONS, Sdk, run
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 # Prints each requirement that does not hold. OpenCV is the headless build, which is the same library without windows.
 CHECK = """
