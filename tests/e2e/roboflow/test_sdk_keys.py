@@ -102,7 +102,7 @@ def test_the_sdk_with_a_key(sdk: Sdk, closed: Closed) -> None:
 def test_our_client_with_a_key(closed: Closed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VISIONFLEET_API_KEY", closed.infer)
     with Client(closed.url) as client:
-        assert client.infer(SCENE, "shapes-detector").predictions
+        assert len(client.infer(SCENE, "shapes-detector")) > 0
         with pytest.raises(Forbidden):
             client.keys.list()
     with Client(closed.url, api_key=closed.admin) as admin:
