@@ -26,6 +26,7 @@ from api_service.context import (
     SETTINGS,
     STREAMS,
     WISHES,
+    WORKFLOWS,
 )
 from api_service.metrics import Metrics
 from api_service.middlewares import MIDDLEWARES
@@ -44,6 +45,7 @@ from shared.streams.store import StreamStore
 from shared.webhooks.ledger import Ledger
 from shared.webhooks.secrets import SecretStore
 from shared.webhooks.settings import WebhookSettings
+from shared.workflows.store import WorkflowStore
 
 
 def create_app(settings: ApiSettings, backend: Backend | None = None) -> web.Application:
@@ -96,6 +98,7 @@ async def keeping(app: web.Application) -> AsyncIterator[None]:
     app[KEYS] = KeyStore(client)
     app[WISHES], app[FETCHES] = client, FetchSettings().fetches
     app[BATCH_SETTINGS] = BatchSettings()
+    app[WORKFLOWS] = WorkflowStore(client)
     app[BATCHES] = BatchStore(client, app[BATCH_SETTINGS], app[SETTINGS])
     app[STREAMS] = StreamStore(client, StreamLimits())
     yield

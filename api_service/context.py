@@ -23,6 +23,7 @@ from shared.redis import AsyncRedis
 from shared.streams.store import StreamStore
 from shared.webhooks.ledger import Ledger
 from shared.webhooks.secrets import SecretStore
+from shared.workflows.store import WorkflowStore
 
 SETTINGS = web.AppKey("SETTINGS", ApiSettings)
 BACKEND = web.AppKey("BACKEND", Backend)
@@ -42,6 +43,7 @@ WISHES = web.AppKey("WISHES", AsyncRedis)
 """Where models are wished for that no worker has."""
 FETCHES = web.AppKey("FETCHES", bool)
 """Whether such models are fetched."""
+WORKFLOWS = web.AppKey("WORKFLOWS", WorkflowStore)
 PAGES: web.AppKey[dict[str, Asset]] = web.AppKey("PAGES")
 """Files of the playground by path."""
 DOCS: web.AppKey[dict[str, Asset]] = web.AppKey("DOCS")

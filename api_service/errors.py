@@ -64,7 +64,13 @@ STATUS |= {ValidationFailed: 422, BodyTimeout: 408, MethodNotAllowed: 405}
 
 
 def status_of(error: errors.VisionfleetError) -> int:
-    """The HTTP status of an error: its own line in STATUS or its nearest ancestor's."""
+    """The HTTP status of an error: its own line in STATUS or its nearest ancestor's.
+
+    A workflow's error carries its own, or the error that a step raised, whose status it then is.
+    """
+    if isinstance(error, errors.WorkflowError):
+        cause = error.details.get("cause")
+        return status_of(errors.from_dict(cause)) if cause else int(error.details.get("status") or 500)
     return next(STATUS[cls] for cls in type(error).__mro__ if cls in STATUS)
 
 
@@ -124,6 +130,40 @@ def as_problem(error: errors.VisionfleetError, status: int, request_id: str) -> 
     }
     if isinstance(error, ValidationFailed):
         body["errors"] = error.issues
+    if isinstance(error, errors.WorkflowError):
+        body |= as_workflow_error(error)
+    return body
+
+
+# Errors that say which blocks are to blame; the others leave the fields out.
+LOCATED = frozenset(
+    {
+        "WorkflowSyntaxError",
+        "InvalidReferenceTargetError",
+        "ExecutionGraphStructureError",
+        "StepInputDimensionalityError",
+        "ClientCausedStepExecutionError",
+        "StepExecutionError",
+        "DynamicBlockCodeError",
+    }
+)
+
+
+def as_workflow_error(error: errors.WorkflowError) -> dict[str, Any]:
+    """The shape that clients of workflows read. What is absent of the inner error is the text "None" there."""
+    details = error.details
+    located = details.get("error_type") in LOCATED or details.get("blocks_errors")
+    body = {
+        "message": error.message,
+        "error_type": details.get("error_type"),
+        "context": details.get("context"),
+        "inner_error_type": str(details.get("inner_error_type")),
+        "inner_error_message": str(details.get("inner_error_message")),
+        "code": error.code,
+    }
+    if located:
+        nothing = {"python_blocks_output_streams": None, "python_blocks_debug_traces": None}
+        body |= {"blocks_errors": details.get("blocks_errors") or [], **nothing}
     return body
 
 
@@ -131,6 +171,8 @@ def as_message(error: errors.VisionfleetError) -> dict[str, Any]:
     """The Roboflow shape: ``message`` (or ``detail`` for a validation failure), with our code beside it."""
     if isinstance(error, ValidationFailed):
         return {"detail": error.issues, "code": error.code}
+    if isinstance(error, errors.WorkflowError):
+        return as_workflow_error(error)
     if isinstance(error, (errors.InvalidImage, errors.ImageTooLarge)):
         return {"message": f"Could not load input image. Cause: {error.message}", "code": error.code}
     return {"message": error.message, "code": error.code}

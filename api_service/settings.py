@@ -45,6 +45,7 @@ class ApiSettings(RedisSettings, QueueSettings, LogSettings, UrlSettings, Access
     )
 
     access_log: bool = Field(default=True, description="Log one line per request.")
+    workflows: bool = Field(default=True, description="Serve the workflow routes.")
     docs: bool = Field(default=True, description="Serve /docs and /openapi.json.")
     playground: bool = Field(default=True, description="Serve the playground at /.")
     web_dir: Path = Field(default=Path(__file__).parent / "web", description="Folder of the playground's files.")

@@ -20,7 +20,7 @@ Image = bytes | ImageReference
 
 
 async def read(request: web.Request) -> tuple[JobRequest, list[Image]]:
-    """The request and its images, one at least: bytes as they came, or references that are still to be loaded.
+    """The request and its images, bytes as they came or references still to be loaded; only a workflow may have none.
 
     Raises InvalidRequest, InvalidImage, TooLarge.
     """
@@ -31,7 +31,7 @@ async def read(request: web.Request) -> tuple[JobRequest, list[Image]]:
     else:
         wanted = await body.parse(request, JobRequest)
         found = _as_list(wanted.image)
-    if not found:
+    if not found and wanted.workflow is None:
         raise InvalidRequest("The job has no image; give `image`, or send multipart with file parts named 'image'.")
     images.check_count(request, len(found))
     for index, image in enumerate(found):

@@ -44,6 +44,7 @@ status of each is assigned once, in ``api_service/errors.py``. Messages tell the
     │   ├── NotFinished             it has not ended yet
     │   ├── LeaseLost               another stream service owns the stream now
     │   ├── InputGone               the images were not kept
+    │   ├── NotRepeated             an earlier attempt has acted on the world already
     │   └── IdempotencyConflict     the key's job is no more
     ├── ModelLoadFailed             the model's files are broken or unsupported
     ├── InferenceFailed             the model raised
@@ -314,6 +315,12 @@ class InputGone(Conflict):
     """The job cannot run again, because its images were not kept."""
 
     code = "input_gone"
+
+
+class NotRepeated(Conflict):
+    """A run with sinks was interrupted after they had begun to act; it is not run again."""
+
+    code = "not_repeated"
 
 
 class IdempotencyConflict(Conflict):

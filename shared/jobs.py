@@ -13,7 +13,7 @@ from shared.errors import DeadlineExceeded, JobCanceled, VisionfleetError, from_
 
 VERSION = 1
 State = Literal["queued", "running", "succeeded", "failed", "canceled", "expired"]
-Kind = Literal["infer", "load"]
+Kind = Literal["infer", "load", "workflow"]
 TERMINAL_STATES: frozenset[str] = frozenset({"succeeded", "failed", "canceled", "expired"})
 
 
@@ -24,7 +24,7 @@ def new_id() -> str:
 
 @dataclass
 class Job:
-    """Work for one model. ``inputs`` are encoded images; ``timeout_ms`` counts from acceptance.
+    """Work for one model or one workflow. ``inputs`` are encoded images; ``timeout_ms`` counts from acceptance.
 
     ``folder`` is where an asynchronous job has its blobs, if there is a store for them; the images whose indexes are in
     ``outside`` lie there and are empty here.

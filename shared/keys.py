@@ -95,6 +95,11 @@ vf:owner:{owner}:open            zset, job id -> ms when it expires: the unfinis
 vf:dataset:{id}:{strategy}:{window}
                                  string, pictures that a strategy has collected in that minute, hour or day, or, without
                                  a strategy, those of a batch. Written by who collects; lives a little longer than it.
+vf:workflows                     hash, workflow id -> number of its newest version. Written by the API; lives forever.
+vf:workflow:{id}                 hash, version number -> msgpack {name, definition, created_ms}. Written by the API;
+                                 lives until the workflow is deleted.
+vf:fired:{job}                   string, the attempt of a workflow run whose sinks have begun to act: no other may.
+                                 Written by workers; lives for the job's timeout and a day.
 vf:tick:{name}                   string, somebody in the fleet has just started this periodic task. Lives for a moment.
 """
 
@@ -121,6 +126,7 @@ STREAMS_WAKE = "vf:streams:wake"
 STREAM_PROBES = "vf:streams:probes"
 STREAM_OFFERS = "vf:streams:offers"
 STREAMERS = "vf:streamers"
+WORKFLOWS = "vf:workflows"
 KEYS = "vf:keys"
 KEYS_VERSION = "vf:keys:version"
 QUOTAS = "vf:quotas"
@@ -129,6 +135,8 @@ GROUP = "workers"
 HARDWARE_TAGS = ("cpu", "gpu", "jetson")
 ANY_HARDWARE = "any"
 LANES = ("live", "normal", "bulk")
+WORKFLOW_QUEUE = "@workflows"
+"""What stands for the model in the streams of workflow runs; no model's id begins like that."""
 
 
 def queue(hardware: str, lane: str, model: str) -> str:
@@ -301,3 +309,13 @@ def owner_open(owner: str) -> str:
 def dataset_usage(dataset: str, strategy: str, window: str) -> str:
     """How much of a dataset's allowance is used."""
     return f"vf:dataset:{dataset}:{strategy}:{window}"
+
+
+def workflow(workflow_id: str) -> str:
+    """All versions of one saved workflow."""
+    return f"vf:workflow:{workflow_id}"
+
+
+def fired(job_id: str) -> str:
+    """Which attempt of a workflow run has begun to act on the world."""
+    return f"vf:fired:{job_id}"

@@ -7,6 +7,7 @@ with the library's name. Any other failure (a syntax error, a broken import of o
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 import pkgutil
 from collections.abc import Callable, Iterator
 from types import ModuleType
@@ -76,3 +77,13 @@ class Registry(Generic[T]):
 def submodule(package: ModuleType, name: str) -> ModuleType:
     """A module inside a package, imported by name. Raises ModuleNotFoundError."""
     return importlib.import_module(f"{package.__name__}.{name}")
+
+
+def module_named(name: str) -> ModuleType:
+    """A module of another package, imported by name. Raises ImportError."""
+    return importlib.import_module(name)
+
+
+def entry_points(group: str) -> list[str]:
+    """Names of the modules that installed packages offer under this group, sorted."""
+    return sorted({point.module for point in importlib.metadata.entry_points(group=group)})

@@ -10,10 +10,11 @@ from __future__ import annotations
 import structlog
 from aiohttp import web
 
-from api_service import body, catalog, idempotency, jobs, prefer, reply, submission, trace
+from api_service import body, catalog, idempotency, jobs, prefer, reply, submission, trace, workflows
 from api_service.context import BACKEND, SETTINGS, call_of
 from api_service.route import Route
 from api_service.schemas.jobs import JobAnswer, JobList, JobRequest, ListQuery
+from api_service.schemas.workflows import WorkflowRun
 from api_service.settings import ApiSettings
 from shared.errors import InvalidRequest, NoWorkerForHardware, TooLarge
 from shared.jobs import Job, Terms
@@ -47,6 +48,8 @@ async def listed(request: web.Request) -> web.Response:
 
 async def job_of(request: web.Request, wanted: JobRequest, images: list[submission.Image]) -> Job:
     """The job to be queued. Raises what refuses it."""
+    if wanted.workflow is not None:
+        return await workflow_job_of(request, wanted, wanted.workflow)
     model, hardware = await target(request, wanted)
     job = Job(
         model=model,
@@ -60,6 +63,18 @@ async def job_of(request: web.Request, wanted: JobRequest, images: list[submissi
         owner=call_of(request).caller.owner,
     )
     log.info("job.submitted", job=job.id, model=model, lane=job.lane, images=len(job.inputs), **job.trace)
+    return job
+
+
+async def workflow_job_of(request: web.Request, wanted: JobRequest, run: WorkflowRun) -> Job:
+    """The job of a workflow's run. Raises what refuses it."""
+    job = await workflows.job_of_run(request, run)
+    job.hardware, job.lane, job.metadata = wanted.hardware, wanted.priority, wanted.metadata
+    job.timeout_ms = int((wanted.timeout or request.app[SETTINGS].job_timeout_s) * 1000)
+    job.trace = trace.of(request)
+    if not wanted.allow_pending:
+        await workflows.check_workers(request, wanted.hardware)
+    log.info("job.submitted", job=job.id, model=job.model, lane=job.lane, images=len(job.inputs), **job.trace)
     return job
 
 

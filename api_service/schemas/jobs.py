@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from typing_extensions import Self
 
 from api_service.schemas.base import Answer, Body, Hardware, OneOrMoreImages, StrictBody
+from api_service.schemas.workflows import WorkflowRun
 
 State = Literal["queued", "running", "succeeded", "failed", "canceled", "expired"]
 Lane = Literal["live", "normal", "bulk"]
@@ -29,7 +31,8 @@ class Webhook(StrictBody):
 class JobRequest(StrictBody):
     """Body of `POST /v1/jobs`; in a multipart request it is the `job` field and the images are `image` files."""
 
-    model: str = Field(description="`name` or `project/version`.", examples=["shapes-detector"])
+    model: str = Field(default="", description="`name` or `project/version`.", examples=["shapes-detector"])
+    workflow: WorkflowRun | None = Field(default=None, description="A workflow to run instead of a model.")
     image: OneOrMoreImages | None = Field(default=None, description="One image or several; not with multipart files.")
     params: dict[str, Any] = Field(default_factory=dict, description="The model's parameters, such as `confidence`.")
     hardware: Hardware = "any"
@@ -51,6 +54,14 @@ class JobRequest(StrictBody):
         default=False, description="Accept the job even when no live worker has the hardware or the model."
     )
     metadata: dict[str, str] = Field(default_factory=dict, max_length=50, description="Yours; given back unchanged.")
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if bool(self.model) == (self.workflow is not None):
+            raise ValueError("a job has either `model` or `workflow`")
+        if self.workflow is not None and (self.image is not None or self.params):
+            raise ValueError("a workflow has its images and parameters in `workflow.inputs`")
+        return self
 
 
 class JobError(Answer):

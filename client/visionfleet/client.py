@@ -18,6 +18,7 @@ from visionfleet.api.keys import Keys
 from visionfleet.api.models import Models
 from visionfleet.api.operations import DeadLetters, Operations
 from visionfleet.api.webhooks import Webhooks
+from visionfleet.api.workflows import Workflows
 from visionfleet.core import Core, check_url, trusts_proxies
 from visionfleet.drivers import AsyncDriver, SyncDriver
 from visionfleet.images import ImageInput
@@ -42,6 +43,10 @@ class SyncWebhooks(Webhooks, Sync):
     """Webhooks, blocking."""
 
 
+class SyncWorkflows(Workflows, Sync):
+    """Workflows, blocking."""
+
+
 class SyncKeys(Keys, Sync):
     """API keys, blocking."""
 
@@ -53,7 +58,7 @@ class SyncDeadLetters(DeadLetters, Sync):
 class Client(Inference, Operations, Sync):
     """Talks to a Visionfleet server. Keeps connections open, may be shared by threads, and is a context manager.
 
-    Its parts: ``jobs``, ``batches``, ``models``, ``webhooks``, ``keys``, ``dead_letters``.
+    Its parts: ``jobs``, ``batches``, ``models``, ``webhooks``, ``keys``, ``workflows``, ``dead_letters``.
 
     Args:
         url: the server; VISIONFLEET_URL or this machine when not given.
@@ -80,6 +85,7 @@ class Client(Inference, Operations, Sync):
         self.models = SyncModels(core, self._driver)
         self.webhooks = SyncWebhooks(core, self._driver)
         self.keys = SyncKeys(core, self._driver)
+        self.workflows = SyncWorkflows(core, self._driver)
         self.dead_letters = SyncDeadLetters(core, self._driver)
 
     def __enter__(self) -> Self:
@@ -137,6 +143,10 @@ class AsyncWebhooks(Webhooks, Async):
     """Webhooks, awaited."""
 
 
+class AsyncWorkflows(Workflows, Async):
+    """Workflows, awaited."""
+
+
 class AsyncKeys(Keys, Async):
     """API keys, awaited."""
 
@@ -165,6 +175,7 @@ class AsyncClient(Inference, Operations, Async):
         self.models = AsyncModels(core, self._driver)
         self.webhooks = AsyncWebhooks(core, self._driver)
         self.keys = AsyncKeys(core, self._driver)
+        self.workflows = AsyncWorkflows(core, self._driver)
         self.dead_letters = AsyncDeadLetters(core, self._driver)
 
     async def __aenter__(self) -> Self:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from shared.registry import DuplicateName, Registry
 from shared.workflows import definition as written
 from shared.workflows import errors, graph, inner, kinds, lineage, steps
-from shared.workflows.catalog import Catalog, core
+from shared.workflows.catalog import Catalog, core, unique
 from shared.workflows.definition import Raw, WorkflowOutput
 from shared.workflows.errors import BlockError
 from shared.workflows.inner import Inlined, Resolve, not_saved
 from shared.workflows.plan import OutputPlan, Plan
+from shared.workflows.python import blocks as python
 from shared.workflows.selectors import Ref, parse
+from shared.workflows.settings import WorkflowSettings
 
 OUTPUTS = "$outputs"
 
@@ -25,12 +29,28 @@ def compile_workflow(raw: Raw, catalog: Catalog | None = None, resolve: Resolve 
     catalog = catalog or core()
     checked = written.parse(raw)
     flat = inner.inline({"steps": checked.steps}, resolve)
+    catalog = _with_python(catalog, [*(raw.get("dynamic_blocks_definitions") or []), *flat.python])
     plan = Plan({item.name: item for item in checked.inputs}, steps.parse(flat.steps, catalog), [], flat.groups)
     _check_kinds_of_inputs(plan)
     graph.connect(plan)
     lineage.annotate(plan)
     plan.outputs = [_output(plan, flat, output) for output in checked.outputs]
     return plan
+
+
+def _with_python(catalog: Catalog, definitions: Sequence[Any]) -> Catalog:
+    """The catalog with the Python blocks that the definition brings."""
+    if not definitions:
+        return catalog
+    extended: Catalog = Registry("workflow block")
+    for block in [*unique(catalog), *python.blocks(definitions, WorkflowSettings())]:
+        for name in block.ids:
+            try:
+                extended.add(name, block, block.__module__)
+            except DuplicateName as error:
+                message = f"There is a block {name!r} already; call the Python block something else."
+                raise errors.DynamicBlockError(message, errors.DYNAMIC_BLOCKS, inner=error) from error
+    return extended
 
 
 def _check_kinds_of_inputs(plan: Plan) -> None:

@@ -24,11 +24,14 @@ def in_plan_order(ready: list[str]) -> list[str]:
 class Executor:
     """A pool of threads that steps run in. One may serve several runs at once."""
 
-    def __init__(self, concurrent: int, pick: Pick = in_plan_order) -> None:
-        """``concurrent`` steps of one run at a time; ``pick`` reorders those that are ready, for tests."""
+    def __init__(self, concurrent: int, pick: Pick = in_plan_order, threads: int = 0) -> None:
+        """``concurrent`` steps of one run at a time; ``pick`` reorders those that are ready, for tests.
+
+        ``threads`` are shared by all runs; as many as one run needs unless told.
+        """
         self._concurrent = concurrent
         self._pick = pick
-        self._pool = ThreadPoolExecutor(concurrent, "step") if concurrent > 1 else None
+        self._pool = ThreadPoolExecutor(max(threads, concurrent), "step") if concurrent > 1 else None
 
     def run(self, plan: Plan, work: Mapping[str, Work], proceed: Work = nothing) -> None:
         """Call each step's work once what it needs is done. The first error ends the run; what runs finishes.

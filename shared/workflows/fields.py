@@ -92,7 +92,7 @@ def slots(field: FieldInfo) -> dict[Place, Slot]:
         selectors = [selector for one in alternatives if (selector := _selector(one)) is not None]
         if selectors:
             names = tuple(dict.fromkeys(name for selector in selectors for name in selector.kinds))
-            literal = len(selectors) < len([one for one in alternatives if one is not type(None)])
+            literal = any(map(_is_literal, alternatives))
             found[place] = Slot(place, names, any(selector.step for selector in selectors), literal)
     return found
 
@@ -115,6 +115,14 @@ def _places(annotation: Any) -> Iterator[tuple[Place, list[Any]]]:
         yield "item", [member for one in lists for member in alternatives_of(one)]
     if dicts:  # a list of step selectors may stand as a value, as in switch_case's peers
         yield "value", [member for one in dicts for member in alternatives_of(one)]
+
+
+def _is_literal(annotation: Any) -> bool:
+    """Whether plain values fit: not None alone, no selector, and no list or dictionary of nothing but selectors."""
+    if annotation is type(None) or _selector(annotation) is not None:
+        return False
+    members = [member for one in get_args(annotation)[-1:] for member in alternatives_of(one)]
+    return get_origin(annotation) not in (list, tuple, set, dict) or not all(map(_selector, members)) or not members
 
 
 def _selector(annotation: Any) -> Selector | None:

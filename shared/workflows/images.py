@@ -101,9 +101,7 @@ class WorkflowImage:
     @property
     def encoded(self) -> bytes:
         """The image as a file: the one that came in when it was not changed, JPEG otherwise."""
-        if self._encoded is None:
-            self._encoded = self.jpeg()
-        return self._encoded
+        return self._encoded if self._encoded is not None else self.jpeg()
 
     @property
     def original(self) -> bytes | None:
@@ -160,6 +158,10 @@ class WorkflowImage:
         """The pixels as JPEG."""
         return bytes(cv2.imencode(".jpg", self.pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1])
 
+    def bitmap(self) -> bytes:
+        """The pixels as an uncompressed file."""
+        return bytes(cv2.imencode(".bmp", self.pixels)[1])
+
     def replaced(self, pixels: Pixels) -> WorkflowImage:
         """The same place in the lineage with other pixels, as a visualisation makes."""
         return WorkflowImage(self._parent, pixels=pixels, root=self._root, video=self._video)
@@ -177,7 +179,7 @@ class WorkflowImage:
         part = self.pixels[y0:y1, x0:x1] if pixels is None else pixels
         parent = ImageParentMetadata(crop_id, origin)
         root = ImageParentMetadata(root.parent_id, moved)
-        return WorkflowImage(parent, pixels=np.ascontiguousarray(part), root=root, video=self._video)
+        return WorkflowImage(parent, pixels=part, root=root, video=self._video)
 
     def _placed(self, metadata: ImageParentMetadata) -> ImageParentMetadata:
         if metadata.origin_coordinates is not None:

@@ -6,11 +6,21 @@ from typing import Any
 
 import supervision as sv
 
+from shared.workflows import kinds
 from shared.workflows.batch import Index
 from shared.workflows.data import RunData
 from shared.workflows.detections import to_root
+from shared.workflows.graph import kinds_of
 from shared.workflows.plan import ROOT, Lineage, OutputPlan, Plan
 from shared.workflows.selectors import Ref
+
+HOLD_NONE = frozenset(
+    {
+        *(kinds.IMAGE, kinds.CLASSIFICATION, kinds.STRING, kinds.INTEGER, kinds.FLOAT, kinds.FRACTION, kinds.BOOLEAN),
+        *(kinds.INFERENCE_ID, kinds.MODEL_ID, kinds.PARENT_ID, kinds.TIMESTAMP),
+    }
+)
+"""Kinds in which there are no detections to be looked for."""
 
 
 def construct(plan: Plan, data: RunData) -> list[dict[str, Any]]:
@@ -36,7 +46,8 @@ def _of(data: RunData, output: OutputPlan, ref: Ref, row: Index) -> Any:
         return data.value(ref)
     own = lineage[:1] != ROOT
     value = _nested(data, ref, lineage, () if own else row)
-    return moved(value) if output.output.coordinates_system == "parent" else value
+    moves = output.output.coordinates_system == "parent" and not HOLD_NONE.issuperset(kinds_of(data.plan, ref))
+    return moved(value) if moves else value
 
 
 def _nested(data: RunData, ref: Ref, lineage: Lineage, index: Index) -> Any:

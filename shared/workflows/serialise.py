@@ -14,6 +14,8 @@ from shared.workflows import kinds
 from shared.workflows.images import ImageParentMetadata, VideoMetadata, WorkflowImage
 from shared.workflows.rows import plain, to_rows
 
+PLAIN = frozenset({int, float, bool, type(None)})
+"""Types that are most of what there is and JSON already."""
 RLE_KINDS = frozenset({kinds.RLE_INSTANCES, kinds.SEMANTIC})
 MASK_KINDS = RLE_KINDS | {kinds.INSTANCES}
 """The first of them that an output has decides how masks are written."""
@@ -21,16 +23,16 @@ MASK_KINDS = RLE_KINDS | {kinds.INSTANCES}
 
 def write(value: Any, names: Sequence[str] = ()) -> Any:
     """A value for JSON. ``names`` are its kinds, which decide where the value alone does not."""
+    if isinstance(value, Mapping):
+        return {str(key): item if type(item) in PLAIN else write(item, names) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return [item if type(item) in PLAIN else write(item, names) for item in value]
     if isinstance(value, WorkflowImage):
         return image(value)
     if isinstance(value, sv.Detections):
         return to_rows(value, rle=next((name in RLE_KINDS for name in names if name in MASK_KINDS), False))
     if isinstance(value, str):
         return masked(value) if kinds.SECRET in names and kinds.STRING not in names else value
-    if isinstance(value, Mapping):
-        return {str(key): write(item, names) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set)):
-        return [write(item, names) for item in value]
     return _leaf(value)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import Field
-from pydantic_settings import BaseSettings
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode
 
 from shared.settings import SETTINGS
 
@@ -22,12 +23,26 @@ class WorkflowSettings(BaseSettings):
     workflow_max_image_pixels: int = Field(
         178_956_970, ge=1, description="Pixels that a workflow decodes of one image; larger ones are refused."
     )
+    workflow_runs: int = Field(4, ge=1, le=256, description="Workflow runs that one worker has under way at a time.")
+    workflow_plugins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Modules with further workflow blocks, separated by commas."
+    )
+    workflow_python: bool = Field(False, description="Run Python code that definitions bring, in confined processes.")
+    workflow_python_timeout_s: float = Field(10.0, gt=0, description="Seconds that one call of such code may take.")
+    workflow_python_memory: int = Field(
+        4 * 2**30, ge=2**28, description="Bytes of address space that the process of such code may have."
+    )
     workflow_write_dir: Path | None = Field(
         None, description="Folder under which the local file sink may write; none lets it write nothing."
     )
     workflow_secret_variables: list[str] = Field(
         [], description="Environment variables that workflows may hand to their steps as secrets, as a JSON list."
     )
+
+    @field_validator("workflow_plugins", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
 def read_secret(name: str) -> str | None:

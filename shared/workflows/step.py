@@ -45,8 +45,8 @@ class StepRun:
 
     def _alone(self, name: str) -> Any:
         """A field of a step that runs once; single values are wrapped for a block that takes batches."""
-        filled, block = self.step.params[name], self.step.block
-        if self.step.alone and name in (*block.batch, *block.auto_batch) and self._points(filled):
+        filled = self.step.params[name]
+        if self.step.alone and self._takes_batch(name) and self._points(filled):
             return _shaped(filled, lambda ref: Batch([self.data.value(ref)], [(0,)]))
         return _shaped(filled, self.data.value)
 
@@ -86,13 +86,22 @@ class StepRun:
 
     def _of(self, ref: Ref, name: str, index: Index) -> Any:
         lineage = self.data.plan.lineage_of(ref)
-        if not lineage:
-            return self.data.value(ref)
         collapsing = self.step.block.output_offset == -1
+        if not lineage:
+            single = self.data.value(ref)
+            return self._repeated(single, index) if collapsing and self._takes_batch(name) else single
         if name not in self.step.offsets and not collapsing:
             return self.data.value(ref, index)
         children = [child for child in self.data.children(lineage, index) if self._counts(ref, child)]
         return Batch([self.data.value(ref, child) for child in children], children)
+
+    def _takes_batch(self, name: str) -> bool:
+        return name in (*self.step.block.batch, *self.step.block.auto_batch)
+
+    def _repeated(self, value: Any, parent: Index) -> Batch[Any]:
+        """A single value beside the parts of an element: once for each of them."""
+        children = self.data.children(self.step.lineage, parent)
+        return Batch([value] * len(children), children)
 
     def _counts(self, ref: Ref, child: Index) -> bool:
         """Whether a part belongs into the batch of its parent."""

@@ -14,12 +14,15 @@ from shared.jobs import JobResult
 from shared.queue.consumer import QueueConsumer, Taken
 from shared.redis import RedisError, SyncRedis, connect
 from shared.settings import QueueSettings, RedisSettings
+from shared.workflows.settings import WorkflowSettings
 from worker_service.consumer.advert import Advert
 from worker_service.consumer.intake import Intake
 from worker_service.consumer.pipeline import Pipeline, Threads
 from worker_service.consumer.scout import Every, Scout
 from worker_service.consumer.settings import ConsumerSettings
 from worker_service.engine.engine import Engine
+from worker_service.workflows.line import WorkflowLine
+from worker_service.workflows.runner import Runner
 
 PROGRESS_EVERY_S = 0.25
 TIDY_EVERY_S = 600.0
@@ -45,6 +48,11 @@ class Consumer:
         self._pipeline = Pipeline(engine, self._finish, threads, prefetch, identity)
         self.advert.pipeline = self._pipeline
         self._intake = Intake(self._queue, self._pipeline, self._held, self.advert.hardware)
+        settings_of_workflows = WorkflowSettings()
+        self._runner = Runner(settings_of_workflows, client, engine, self._pipeline, (redis, queue))
+        self._workflows = WorkflowLine(
+            self._queue, self._runner, self._finish, identity, settings_of_workflows.workflow_runs, self._lease_s
+        )
         scout = Scout(self._queue, self._reporter, engine, self._pipeline, self.advert)
         self._beat = Every("beat", settings.heartbeat_ms / 1000, scout.beat)
         self._renew = Every("renew", self._lease_s / 4, scout.renew)
@@ -67,6 +75,7 @@ class Consumer:
         except VisionfleetError as error:
             log.error("preload.failed", code=error.code, error=error.message)  # noqa: TRY400 - no bug, no traceback
         self._intake.start()
+        self._workflows.start(self._runner.prepare)
         self.advert.state = "ready"
         for chore in self._chores:
             chore.start()
@@ -77,8 +86,10 @@ class Consumer:
         self.advert.state = "draining"
         for chore in self._chores:
             chore.stop()
+        drained = self._workflows.stop(self._settings.drain_timeout_s)  # first: its runs need the pipeline
         self._intake.stop()
-        drained = self._pipeline.drain(self._settings.drain_timeout_s)
+        drained = self._pipeline.drain(self._settings.drain_timeout_s) and drained
+        self._runner.close()
         self._renew.stop()
         self._beat.stop()
         try:

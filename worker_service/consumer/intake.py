@@ -6,6 +6,7 @@ import itertools
 import random
 import threading
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import structlog
 from typing_extensions import override
@@ -13,7 +14,7 @@ from typing_extensions import override
 from shared import keys
 from shared.queue.consumer import QueueConsumer, Taken
 from shared.redis import RedisError
-from worker_service.consumer.pipeline import Pipeline, Room
+from worker_service.consumer.pipeline import Room
 from worker_service.consumer.ready import FAIR_EVERY
 
 log = structlog.get_logger(__name__)
@@ -34,10 +35,26 @@ def streams_of(models: Sequence[str], hardware: str, turn: int = 0, lanes: Seque
     return [keys.queue(tag, lane, model) for lane in lanes for model in rotated for tag in tags]
 
 
+class Taker(Protocol):
+    """What jobs are handed to: the pipeline of models, or that of workflows."""
+
+    def room(self, timeout_s: float) -> Room:
+        """How much more may be taken now; waits up to ``timeout_s`` for any."""
+        ...
+
+    def pause(self, timeout_s: float) -> None:
+        """Wait until room may have changed."""
+        ...
+
+    def accept(self, taken: Taken) -> None:
+        """Start a job."""
+        ...
+
+
 class Intake(threading.Thread):
     """Takes jobs of the held models as long as the pipeline has room."""
 
-    def __init__(self, queue: QueueConsumer, pipeline: Pipeline, held: Callable[[], list[str]], hardware: str) -> None:
+    def __init__(self, queue: QueueConsumer, pipeline: Taker, held: Callable[[], list[str]], hardware: str) -> None:
         super().__init__(name="intake", daemon=True)
         self._queue = queue
         self._pipeline = pipeline

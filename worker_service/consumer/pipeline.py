@@ -18,10 +18,11 @@ from shared.errors import DeadlineExceeded, InferenceFailed, UnsupportedTask, Vi
 from shared.jobs import JobResult
 from shared.queue.consumer import Taken
 from worker_service.consumer.counters import Counters
+from worker_service.consumer.inprocess import InProcess
 from worker_service.consumer.ready import ReadyQueue
 from worker_service.consumer.work import Item, Work, clock_ms
 from worker_service.engine.engine import Engine
-from worker_service.engine.family import AnyModel, Raw
+from worker_service.engine.family import AnyModel, Image, Raw
 
 log = structlog.get_logger(__name__)
 Finish = Callable[[Sequence[tuple[Taken, JobResult]]], None]
@@ -84,9 +85,9 @@ class Pipeline:
 
     @property
     def held(self) -> list[Taken]:
-        """Every job that is in here: their leases must be renewed."""
+        """Every job of the queue that is in here: their leases must be renewed."""
         with self._changed:
-            return list(self._in_flight)
+            return [taken for taken in self._in_flight if not isinstance(taken, InProcess)]
 
     def room(self, timeout_s: float) -> Room:
         """How many more images may be taken now; waits up to ``timeout_s`` for any."""
@@ -144,7 +145,7 @@ class Pipeline:
             if work.expired or work.abandoned:
                 raise LATE  # noqa: TRY301 - one exit for every way in which an image can fail
             begun = clock_ms()
-            image = self._engine.decode(work.taken.image(item.index), work.params)
+            image = self._pixels(work, item.index)
             decoded = clock_ms()
             item.prepared = work.model.preprocess(image, work.params)
             work.note("decode_ms", decoded - begun)
@@ -156,6 +157,12 @@ class Pipeline:
             self._fail_ahead(item, BROKEN)
         else:
             self._ready.put(item)
+
+    def _pixels(self, work: Work, index: int) -> Image:
+        taken = work.taken
+        if isinstance(taken, InProcess):
+            return taken.pixels[index]
+        return self._engine.decode(taken.image(index), work.params)
 
     def _fail_ahead(self, item: Item, error: VisionfleetError) -> None:
         self._leave([item])
@@ -247,11 +254,21 @@ class Pipeline:
         self.counters.add(taken.job.model, jobs=1, failures=1)
         return result
 
+    def _hand_over(self, ended: Sequence[tuple[Taken, JobResult]]) -> None:
+        queued: list[tuple[Taken, JobResult]] = []
+        for taken, result in ended:
+            if isinstance(taken, InProcess):
+                taken.answered(result)
+            else:
+                queued.append((taken, result))
+        if queued:
+            self._finish(queued)
+
     def _end(self, ended: Sequence[tuple[Taken, JobResult]]) -> None:
         if not ended:
             return
         try:
-            self._finish(ended)
+            self._hand_over(ended)
         except Exception:
             log.exception("results.unwritable", jobs=[taken.job.id for taken, _ in ended])
             if len(ended) > 1:  # one by one, so that only the bad result is lost

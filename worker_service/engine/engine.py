@@ -78,6 +78,10 @@ class Engine:
         """Models in memory, least recently used first."""
         return self._cache.held()
 
+    def holds(self, model_id: str) -> bool:
+        """Whether the model of that id or alias is in memory."""
+        return any(held.id == self.repository.resolve(model_id) for held in self._cache.held())
+
     def unload(self, model_id: str) -> bool:
         """Let go of a model by id or alias; False when it was not held. Runs in progress finish undisturbed."""
         return self._cache.unload(self.repository.resolve(model_id))

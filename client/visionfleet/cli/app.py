@@ -7,7 +7,21 @@ from typing import Annotated
 import typer
 
 from visionfleet import __version__
-from visionfleet.cli import bench, completion, config, dlq, doctor, infer, jobs, keys, live, models, status, up
+from visionfleet.cli import (
+    bench,
+    completion,
+    config,
+    dlq,
+    doctor,
+    infer,
+    jobs,
+    keys,
+    live,
+    models,
+    status,
+    up,
+    workflows,
+)
 from visionfleet.cli.console import say
 from visionfleet.cli.exits import EPILOG, Group
 
@@ -26,6 +40,7 @@ app.command("down", epilog=EPILOG)(up.down)
 app.command("infer", epilog=EPILOG)(infer.infer)
 app.add_typer(models.app, name="models", epilog=EPILOG)
 app.add_typer(jobs.app, name="jobs", epilog=EPILOG)
+app.add_typer(workflows.app, name="workflows", epilog=EPILOG)
 app.add_typer(keys.app, name="keys", epilog=EPILOG)
 app.add_typer(dlq.app, name="dlq", epilog=EPILOG)
 app.command("queues", epilog=EPILOG)(live.queues)

@@ -31,6 +31,7 @@ __all__ = [
     "NoWorkerForHardware",
     "NotFinished",
     "NotFound",
+    "NotRepeated",
     "QueueFull",
     "QueueUnavailable",
     "QuotaExceeded",
@@ -289,6 +290,12 @@ class InputGone(Conflict):
     """The job cannot run again, because its images were not kept."""
 
     default_code = "input_gone"
+
+
+class NotRepeated(Conflict):
+    """A run with sinks was interrupted after they had begun to act; it is not run again."""
+
+    default_code = "not_repeated"
 
 
 class IdempotencyConflict(Conflict):

@@ -12,7 +12,7 @@ from shared.workflows import kinds
 from shared.workflows.batch import Batch
 from shared.workflows.block import Block
 from shared.workflows.colors import bgr
-from shared.workflows.detections import DETECTION_ID, at, attach, moved
+from shared.workflows.detections import DETECTION_ID, in_crops
 from shared.workflows.fields import BoxesRef, FractionRef, ImageRef, Selector, StepFields, StrRef
 from shared.workflows.images import Pixels, WorkflowImage
 
@@ -55,19 +55,17 @@ def _crops(
     width, height = image.size
     boxes = found.xyxy.round().astype(int).clip([0, 0, 0, 0], [width, height, width, height])
     names = found.data.get(DETECTION_ID, [])
-    crops: list[dict[str, Any]] = []
-    for i, (x0, y0, x1, y1) in enumerate(boxes.tolist()):
-        if x1 <= x0 or y1 <= y0:
-            crops.append({"crops": None, "predictions": None})
-            continue
+    inside = np.flatnonzero((boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])).tolist()
+    crops: list[WorkflowImage] = []
+    for i in inside:
+        x0, y0, x1, y1 = boxes[i].tolist()
         part = image.pixels[y0:y1, x0:x1]
         if opacity and found.mask is not None:
             part = _covered(part, np.asarray(found.mask)[i, y0:y1, x0:x1], opacity, color)
-        name = str(names[i]) if len(names) else str(uuid4())
-        crop = image.crop(x0, y0, x1, y1, name, part)
-        one = moved(at(found, [i]), -x0, -y0, crop.size)
-        crops.append({"crops": crop, "predictions": attach(one, crop)})
-    return crops
+        crops.append(image.crop(x0, y0, x1, y1, str(names[i]) if len(names) else str(uuid4()), part))
+    alone = in_crops(found, inside, crops)
+    made = {i: {"crops": crop, "predictions": one} for i, crop, one in zip(inside, crops, alone, strict=True)}
+    return [made.get(i, {"crops": None, "predictions": None}) for i in range(len(found))]
 
 
 def _covered(part: Pixels, mask: Any, opacity: float, color: tuple[int, int, int]) -> Pixels:

@@ -1,0 +1,1 @@
+"""Workflow runs as jobs of this worker."""
