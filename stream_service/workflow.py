@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
@@ -20,13 +20,11 @@ from shared.drawing.annotate import scaled
 from shared.errors import DeadlineExceeded, Unavailable, VisionfleetError
 from shared.jobs import Job
 from shared.streams.spec import ModelSpec, PipelineSpec, WorkflowSpec
-from shared.workflows.compiler import compile_workflow
 from shared.workflows.executor import Executor
 from shared.workflows.images import ImageParentMetadata, Pixels, VideoMetadata, WorkflowImage
 from shared.workflows.models import ModelCall
 from shared.workflows.plan import Plan
 from shared.workflows.services import Services
-from shared.workflows.session import Session
 from shared.workflows.settings import WorkflowSettings
 from stream_service.frame import Frame
 from stream_service.model import (
@@ -41,6 +39,9 @@ from stream_service.model import (
 )
 from stream_service.picture import Picture
 from stream_service.processor import Outcome, Processor
+
+if TYPE_CHECKING:
+    from shared.workflows.session import Session
 
 LATE = DeadlineExceeded("The workflow was not done with the frame within the stream's deadline.")
 Resolve = Callable[[WorkflowSpec], dict[str, Any]]
@@ -169,6 +170,8 @@ class WorkflowProcessor(Processor):
         )
 
     def _compiled(self) -> Plan:
+        from shared.workflows.compiler import compile_workflow  # noqa: PLC0415 - seconds, for streams with workflows only
+
         if self._plan is None:
             workflow = self._workflow
             given = workflow.specification
@@ -176,6 +179,8 @@ class WorkflowProcessor(Processor):
         return self._plan
 
     def _run(self, frame: Frame) -> dict[str, Any]:
+        from shared.workflows.session import Session  # noqa: PLC0415 - as the compiler
+
         plan = self._compiled()
         if self._session is None:
             services = Services(
