@@ -93,7 +93,7 @@ class System:
     def streams(self, **variables: str) -> Process:
         return self.start("stream_service", **variables)
 
-    async def ready(self, services: int = 1, seconds: float = 40) -> None:
+    async def ready(self, services: int = 1, seconds: float = 90) -> None:
         await self.until(lambda: self._alive(services), "stream services", seconds)
 
     async def everything_of(self, stream_id: str) -> list[dict[str, Any]]:
