@@ -20,6 +20,7 @@ from api_service.context import (
     KEYS,
     LEDGER,
     METRICS,
+    OFFERS,
     PAGES,
     ROUTES_OF,
     SECRETS,
@@ -40,6 +41,7 @@ from shared.batches.store import BatchStore
 from shared.egress import Egress
 from shared.fetch.settings import FetchSettings
 from shared.redis import connect_async
+from shared.streams.offers import Offers
 from shared.streams.settings import StreamLimits
 from shared.streams.store import StreamStore
 from shared.webhooks.ledger import Ledger
@@ -100,6 +102,6 @@ async def keeping(app: web.Application) -> AsyncIterator[None]:
     app[BATCH_SETTINGS] = BatchSettings()
     app[WORKFLOWS] = WorkflowStore(client)
     app[BATCHES] = BatchStore(client, app[BATCH_SETTINGS], app[SETTINGS])
-    app[STREAMS] = StreamStore(client, StreamLimits())
+    app[STREAMS], app[OFFERS] = StreamStore(client, StreamLimits()), Offers(client)
     yield
     await client.aclose()

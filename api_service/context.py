@@ -20,6 +20,7 @@ from shared.batches.settings import BatchSettings
 from shared.batches.store import BatchStore
 from shared.egress import Egress
 from shared.redis import AsyncRedis
+from shared.streams.offers import Offers
 from shared.streams.store import StreamStore
 from shared.webhooks.ledger import Ledger
 from shared.webhooks.secrets import SecretStore
@@ -44,6 +45,7 @@ WISHES = web.AppKey("WISHES", AsyncRedis)
 FETCHES = web.AppKey("FETCHES", bool)
 """Whether such models are fetched."""
 WORKFLOWS = web.AppKey("WORKFLOWS", WorkflowStore)
+OFFERS = web.AppKey("OFFERS", Offers)
 PAGES: web.AppKey[dict[str, Asset]] = web.AppKey("PAGES")
 """Files of the playground by path."""
 DOCS: web.AppKey[dict[str, Asset]] = web.AppKey("DOCS")

@@ -43,6 +43,7 @@ def launch(folder: Path, *arguments: str, **variables: str) -> Launched:
         "VISIONFLEET_PORT": str(port),
         "VISIONFLEET_DATA_DIR": str(folder),
         "PYTHONPATH": str(ROOT),
+        "VISIONFLEET_STREAM_SERVICES": "0",  # who tests streams asks for one
         **variables,
     }
     with (folder / "launcher.log").open("wb") as log:

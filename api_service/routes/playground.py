@@ -9,11 +9,17 @@ from api_service.route import Route
 from api_service.settings import ApiSettings
 
 INDEX = "index.html"
+STREAMS = "streams.html"
 
 
 async def index(request: web.Request) -> web.Response:
     """The page."""
     return serve(request, INDEX)
+
+
+async def streams(request: web.Request) -> web.Response:
+    """The page of cameras and videos."""
+    return serve(request, STREAMS)
 
 
 async def file(request: web.Request) -> web.Response:
@@ -37,5 +43,6 @@ def enabled(settings: ApiSettings) -> bool:
 TAG = "Playground"
 ROUTES = [
     Route("GET", "/", index, TAG, "The playground.", enabled=enabled, scope="public"),
+    Route("GET", "/streams", streams, TAG, "Cameras and videos.", enabled=enabled, scope="public"),
     Route("GET", "/web/{path:.+}", file, TAG, "Files of the playground.", enabled=enabled, scope="public"),
 ]

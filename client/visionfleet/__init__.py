@@ -9,6 +9,7 @@ from visionfleet.errors import VisionfleetError
 from visionfleet.fleet import Fleet, ModelInfo, QueueInfo, WorkerInfo
 from visionfleet.jobs import DeadLetter, Job, JobEvent, JobOptions
 from visionfleet.native import NativeModel, get_model
+from visionfleet.pipeline import InferencePipeline, PipelineReport, PipelineWatchdog, StatusUpdate, VideoFrame
 from visionfleet.results import (
     Box,
     Classification,
@@ -26,6 +27,7 @@ from visionfleet.results import (
 from visionfleet.retry import RetryPolicy
 from visionfleet.signatures import WebhookEvent
 from visionfleet.signatures import verify as verify_webhook
+from visionfleet.streams import SourceInfo, StreamInfo, StreamResult
 
 __version__ = "0.1.0"
 
@@ -43,6 +45,7 @@ __all__ = [
     "Detections",
     "Fleet",
     "ImageSize",
+    "InferencePipeline",
     "Instance",
     "Instances",
     "Job",
@@ -52,12 +55,19 @@ __all__ = [
     "MappedJob",
     "ModelInfo",
     "NativeModel",
+    "PipelineReport",
+    "PipelineWatchdog",
     "Pose",
     "Poses",
     "Prediction",
     "QueueInfo",
     "Result",
     "RetryPolicy",
+    "SourceInfo",
+    "StatusUpdate",
+    "StreamInfo",
+    "StreamResult",
+    "VideoFrame",
     "VisionfleetError",
     "WebhookEvent",
     "WebhookSecret",

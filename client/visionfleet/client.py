@@ -17,6 +17,7 @@ from visionfleet.api.jobs import Jobs
 from visionfleet.api.keys import Keys
 from visionfleet.api.models import Models
 from visionfleet.api.operations import DeadLetters, Operations
+from visionfleet.api.streams import Streams
 from visionfleet.api.webhooks import Webhooks
 from visionfleet.api.workflows import Workflows
 from visionfleet.core import Core, check_url, trusts_proxies
@@ -51,6 +52,10 @@ class SyncKeys(Keys, Sync):
     """API keys, blocking."""
 
 
+class SyncStreams(Streams, Sync):
+    """Video streams, blocking."""
+
+
 class SyncDeadLetters(DeadLetters, Sync):
     """Dead letters, blocking."""
 
@@ -58,7 +63,7 @@ class SyncDeadLetters(DeadLetters, Sync):
 class Client(Inference, Operations, Sync):
     """Talks to a Visionfleet server. Keeps connections open, may be shared by threads, and is a context manager.
 
-    Its parts: ``jobs``, ``batches``, ``models``, ``webhooks``, ``keys``, ``workflows``, ``dead_letters``.
+    Its parts: ``jobs``, ``batches``, ``models``, ``webhooks``, ``keys``, ``workflows``, ``streams``, ``dead_letters``.
 
     Args:
         url: the server; VISIONFLEET_URL or this machine when not given.
@@ -86,6 +91,7 @@ class Client(Inference, Operations, Sync):
         self.webhooks = SyncWebhooks(core, self._driver)
         self.keys = SyncKeys(core, self._driver)
         self.workflows = SyncWorkflows(core, self._driver)
+        self.streams = SyncStreams(core, self._driver)
         self.dead_letters = SyncDeadLetters(core, self._driver)
 
     def __enter__(self) -> Self:
@@ -151,6 +157,10 @@ class AsyncKeys(Keys, Async):
     """API keys, awaited."""
 
 
+class AsyncStreams(Streams, Async):
+    """Video streams, awaited."""
+
+
 class AsyncDeadLetters(DeadLetters, Async):
     """Dead letters, awaited."""
 
@@ -176,6 +186,7 @@ class AsyncClient(Inference, Operations, Async):
         self.webhooks = AsyncWebhooks(core, self._driver)
         self.keys = AsyncKeys(core, self._driver)
         self.workflows = AsyncWorkflows(core, self._driver)
+        self.streams = AsyncStreams(core, self._driver)
         self.dead_letters = AsyncDeadLetters(core, self._driver)
 
     async def __aenter__(self) -> Self:

@@ -78,7 +78,7 @@ def _scaled_row(row: Mapping[str, Any], across: float, down: float) -> dict[str,
 
 def _objects(canvas: Image, answer: dict[str, Any], style: Style) -> None:
     sv: Any = _supervision()
-    tools = _annotators(style.thickness or max(1, round(max(canvas.shape[:2]) / 500)), max(canvas.shape[:2]) // 320)
+    tools = _annotators(style.thickness or max(2, round(max(canvas.shape[:2]) / 400)), max(canvas.shape[:2]) // 320)
     found = sv.Detections.from_inference(answer)
     if found.mask is not None:
         tools["mask"].annotate(canvas, found)
@@ -129,7 +129,7 @@ def colour_of(number: int) -> tuple[int, int, int]:
 def _annotators(thickness: int, size: int) -> dict[str, Any]:
     sv: Any = _supervision()
     palette = sv.ColorPalette.from_hex(list(PALETTE))
-    scale = min(1.0, max(0.35, size * 0.16))
+    scale = min(1.0, max(0.45, size * 0.18))
     return {
         "box": sv.BoxAnnotator(color=palette, thickness=thickness),
         "mask": sv.MaskAnnotator(color=palette, opacity=0.5),

@@ -9,14 +9,12 @@ import av
 import cv2
 import numpy as np
 
-BITS = 12
+from tests.cameras.barcode import BITS, bar, number_of
+
+__all__ = ["encoded", "encoder", "number_of", "picture", "write"]
+
 GREY = (96, 104, 100)
 SHAPES = {"circle": (40, 60, 220), "square": (210, 160, 30), "triangle": (40, 200, 240)}
-
-
-def bar(width: int) -> tuple[int, int]:
-    """Width and height in pixels of one bit."""
-    return max(8, width // 40), max(8, width // 60)
 
 
 def picture(number: int, width: int, height: int, of: int) -> np.ndarray:
@@ -39,13 +37,6 @@ def picture(number: int, width: int, height: int, of: int) -> np.ndarray:
     for bit in range(BITS):
         image[:high, bit * wide : (bit + 1) * wide] = 255 if number >> bit & 1 else 0
     return image
-
-
-def number_of(image: np.ndarray) -> int:
-    """The number that the bar code of a picture says; the picture may be scaled."""
-    wide, high = bar(image.shape[1])
-    middle = image[high // 2].reshape(image.shape[1], -1).mean(axis=1)
-    return sum(int(middle[int((bit + 0.5) * wide)] > 127) << bit for bit in range(BITS))
 
 
 def encoder(width: int, height: int, fps: int) -> av.VideoCodecContext:

@@ -50,7 +50,7 @@ export function readTimings(header) {
   return Object.fromEntries([...pairs].map(([, name, value]) => [name, Number(value)]));
 }
 
-async function request(route, options = {}) {
+export async function request(route, options = {}) {
   await keyReady();
   const key = keyHeaders();
   let response;
@@ -64,6 +64,7 @@ async function request(route, options = {}) {
     await anotherKey(key);
     return request(route, options);
   }
+  if (response.status === 204) return { body: null, headers: response.headers };
   const body = await response.json().catch((cause) => {
     if (cause.name === "AbortError") throw cause;
     return null;

@@ -19,6 +19,7 @@ from visionfleet.cli import (
     live,
     models,
     status,
+    stream,
     up,
     workflows,
 )
@@ -41,6 +42,7 @@ app.command("infer", epilog=EPILOG)(infer.infer)
 app.add_typer(models.app, name="models", epilog=EPILOG)
 app.add_typer(jobs.app, name="jobs", epilog=EPILOG)
 app.add_typer(workflows.app, name="workflows", epilog=EPILOG)
+app.add_typer(stream.app, name="stream", epilog=EPILOG)
 app.add_typer(keys.app, name="keys", epilog=EPILOG)
 app.add_typer(dlq.app, name="dlq", epilog=EPILOG)
 app.command("queues", epilog=EPILOG)(live.queues)

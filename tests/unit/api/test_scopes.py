@@ -8,7 +8,17 @@ from api_service.route import discover
 from api_service.settings import ApiSettings
 from shared.access.key import ALLOWANCES, ApiKey, dump, load
 
-PUBLIC = {"/", "/web/{path:.+}", "/docs", "/docs/{path}", "/openapi.json", "/info", "/healthz", "/readiness"}
+PUBLIC = {
+    "/",
+    "/streams",
+    "/web/{path:.+}",
+    "/docs",
+    "/docs/{path}",
+    "/openapi.json",
+    "/info",
+    "/healthz",
+    "/readiness",
+}
 
 
 def test_every_route_declares_its_scope() -> None:

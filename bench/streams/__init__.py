@@ -1,0 +1,1 @@
+"""Cameras through the stream service, beside a plain OpenCV loop and Roboflow's InferencePipeline."""

@@ -1,0 +1,32 @@
+"""What one writes first: read a frame of each camera with OpenCV, run the model on it, go on. One process, one loop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+
+from bench.streams.watch import Watch, options
+from worker_service.engine.engine import Engine
+from worker_service.settings import EngineSettings
+
+
+def main() -> None:
+    given = options()
+    settings = EngineSettings(model_dirs=(Path(given["models"]),), intra_op_threads=given["threads"])
+    engine = Engine(settings)
+    engine.get(given["model"])
+    captures = [cv2.VideoCapture(url) for url in given["urls"]]
+    watch = Watch(given)
+    while not watch.over:
+        for camera, capture in enumerate(captures):
+            ok, image = capture.read()
+            assert ok, "the camera is gone"
+            (answer,) = engine.infer(given["model"], [image])
+            assert not isinstance(answer, Exception), answer
+            watch.saw(camera, image)
+    watch.tell()
+
+
+if __name__ == "__main__":
+    main()
