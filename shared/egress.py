@@ -159,7 +159,13 @@ class Egress:
             EgressRefused: the URL breaks the policy.
             EgressFailed: no answer, or too slow.
         """
-        return await self._in_time(self._post(self.check(url), body, headers))
+        return await self.send("POST", url, body, headers)
+
+    async def send(
+        self, method: str, url: str, body: Any, headers: Mapping[str, str], answer_bytes: int = EXCERPT_BYTES
+    ) -> PostAnswer:
+        """As ``post`` with any method and any body that aiohttp takes; the excerpt has up to ``answer_bytes``."""
+        return await self._in_time(self._send(method, self.check(url), body, headers, answer_bytes))
 
     async def _in_time(self, call: Coroutine[Any, Any, T]) -> T:
         try:
@@ -169,9 +175,15 @@ class Egress:
         except (aiohttp.ClientError, OSError, ValueError):
             raise EgressFailed("The URL could not be reached.") from None
 
-    async def _post(self, target: URL, body: bytes, headers: Mapping[str, str]) -> PostAnswer:
-        async with self._session.post(target, data=body, headers=headers, allow_redirects=False) as response:
-            return PostAnswer(response.status, response.headers, await response.content.read(EXCERPT_BYTES))
+    async def _send(
+        self, method: str, target: URL, body: Any, headers: Mapping[str, str], answer_bytes: int
+    ) -> PostAnswer:
+        options: Any = {"data": body, "headers": headers, "allow_redirects": False}
+        async with self._session.request(method, target, **options) as response:
+            excerpt = bytearray()
+            while len(excerpt) < answer_bytes and (part := await response.content.read(answer_bytes - len(excerpt))):
+                excerpt += part
+            return PostAnswer(response.status, response.headers, bytes(excerpt))
 
     async def _follow(self, url: str, take: Callable[[aiohttp.ClientResponse], Awaitable[T]]) -> T:
         target = self.check(url)

@@ -35,6 +35,14 @@ class WorkflowSettings(BaseSettings):
     workflow_write_dir: Path | None = Field(
         None, description="Folder under which the local file sink may write; none lets it write nothing."
     )
+    workflow_sink_allow_private: bool = Field(
+        False,
+        description="Let sinks of workflows call private, loopback and other non-global addresses too, over plain http "
+        "and at any port.",
+    )
+    workflow_sink_timeout_s: float = Field(
+        20.0, gt=0, le=300, description="Seconds that a sink of a workflow waits for whom it calls, at most."
+    )
     workflow_secret_variables: list[str] = Field(
         [], description="Environment variables that workflows may hand to their steps as secrets, as a JSON list."
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Literal
 
 from pydantic import Field
@@ -12,9 +11,8 @@ from shared.workflows.blocks.visualizations._text_box import Look, TextBox, anch
 from shared.workflows.colors import bgr
 from shared.workflows.fields import AnyRef, BoolRef, FloatRef, FractionRef, ImageRef, IntRef, StepFields, StrRef
 from shared.workflows.images import WorkflowImage
-from shared.workflows.uql import AnyOperation, chain
-
-PLACEHOLDER = re.compile(r"{{\s*\$parameters\.(\w+)\s*}}")
+from shared.workflows.uql import AnyOperation
+from shared.workflows.uql.named import filled
 
 Anchor = Literal[
     "center", "top_left", "top_center", "top_right", "bottom_left", "bottom_center", "bottom_right",
@@ -80,11 +78,3 @@ class TextDisplay(Visualization):
         )
         draw(drawn, box, corner, look)
         return {"image": image.replaced(drawn)}
-
-
-def filled(text: str, parameters: dict[str, Any], operations: dict[str, list[AnyOperation]]) -> str:
-    """The text with its parameters; placeholders of unknown names stay as they are."""
-    values = {
-        name: str(chain(operations.get(name, []), value, {})) for name, value in parameters.items() if name in text
-    }
-    return PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), text)

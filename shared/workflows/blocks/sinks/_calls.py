@@ -1,0 +1,33 @@
+"""How sinks call what lies outside, from the threads that blocks run in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from shared.egress import Egress, EgressPolicy, PostAnswer
+from shared.workflows.settings import WorkflowSettings
+
+ANSWER_BYTES = 2**20
+WEB = frozenset({"http", "https"})
+
+
+def users_policy(settings: WorkflowSettings, timeout_s: float) -> EgressPolicy:
+    """What a URL in a definition may lead to: the public internet over https, unless a setting allows more."""
+    if settings.workflow_sink_allow_private:
+        return EgressPolicy(schemes=WEB, ports=None, allow_private=True, timeout_s=timeout_s)
+    return EgressPolicy(ports=frozenset({443}), timeout_s=timeout_s)
+
+
+def call(policy: EgressPolicy, method: str, url: str, body: Any, headers: Mapping[str, str]) -> PostAnswer:
+    """The answer, whatever its status. Raises EgressRefused, EgressFailed."""
+    return asyncio.run(_call(policy, method, url, body, headers))
+
+
+async def _call(policy: EgressPolicy, method: str, url: str, body: Any, headers: Mapping[str, str]) -> PostAnswer:
+    egress = Egress(policy)
+    try:
+        return await egress.send(method, url, body, headers, ANSWER_BYTES)
+    finally:
+        await egress.close()
