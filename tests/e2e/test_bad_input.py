@@ -111,7 +111,7 @@ def raw(base_url: str, head: bytes, body: bytes = b"") -> tuple[int, dict[str, A
     """Send bytes as they are; the status and the JSON of the answer."""
     address = urlsplit(base_url)
     with socket.create_connection((address.hostname, address.port or 0), timeout=10) as connection:
-        connection.sendall(head + b"Host: x\r\nConnection: close\r\n\r\n" + body)
+        connection.sendall(head + b"Host: localhost\r\nConnection: close\r\n\r\n" + body)
         answer = http.client.HTTPResponse(connection)
         answer.begin()
         return answer.status, json.loads(answer.read() or b"{}")
