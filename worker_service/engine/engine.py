@@ -19,6 +19,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import cv2
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from shared.decode import decode
 from shared.errors import InvalidImage, ModelLoadFailed, VisionfleetError
@@ -49,8 +50,10 @@ class Engine:
         self.repository = Repository(settings.model_dirs, settings.model_scan_seconds)
         limit = settings.max_model_bytes or self.runtime.profile.max_model_bytes
         self._cache = ModelCache(self._load, settings.max_active_models, limit)
-        # Images are decoded and resized in several threads already; cv2's own pool would fight them for cores.
+        # Images are decoded, resized and answered in several threads already; cv2's and BLAS's own pools would fight
+        # them for cores: small products of masks took ten times as long with two BLAS threads as with one.
         cv2.setNumThreads(1)
+        threadpool_limits(1, user_api="blas")
 
     def preload(self) -> None:
         """Load the models that the settings name. Raises what loading raises."""
