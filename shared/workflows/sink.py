@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import structlog
 
 from shared.errors import VisionfleetError
 from shared.workflows import kinds
-from shared.workflows.block import COOLDOWN, Block
+from shared.workflows.block import COOLDOWN, Block, Restriction
 
 log = structlog.get_logger(__name__)
 
@@ -86,4 +86,4 @@ class ThrottledSink(Sink):
 
     outputs = {**Sink.outputs, "throttling_status": (kinds.BOOLEAN,)}
     stateful = True
-    restrictions = (COOLDOWN,)
+    restrictions: ClassVar[tuple[Restriction, ...]] = (COOLDOWN,)
