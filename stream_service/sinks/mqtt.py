@@ -24,7 +24,7 @@ class MqttOptions(GateOptions):
     """Broker and topics."""
 
     host: str = Field(max_length=253, description="The broker.")
-    port: int = Field(default=1883, ge=1, le=65_535)
+    port: int = Field(default=1883, ge=1, le=65_535, description="Port of the broker.")
     topic: str = Field(
         default="visionfleet/{pipeline}/{source}",
         max_length=500,
@@ -33,8 +33,8 @@ class MqttOptions(GateOptions):
     )
     qos: int = Field(default=0, ge=0, le=1, description="1 asks the broker to confirm; results wait while it is away.")
     retain: bool = Field(default=False, description="The broker keeps the last result for who subscribes later.")
-    username: str = Field(default="", max_length=256)
-    password: SecretStr = Field(default=SecretStr(""), max_length=1024)
+    username: str = Field(default="", max_length=256, description="User name; empty logs nobody in.")
+    password: SecretStr = Field(default=SecretStr(""), max_length=1024, description="Password of the user.")
     tls: bool = Field(default=False, description="Encrypt, and check the broker's certificate.")
     backlog: int = Field(default=1000, ge=1, le=10_000, description="Results kept while it is away (QoS 1).")
 

@@ -21,7 +21,7 @@ class UdpOptions(SinkOptions):
     """Where datagrams go."""
 
     host: str = Field(max_length=253, description="Receiver: a name or an address; broadcast addresses work.")
-    port: int = Field(ge=1, le=65_535)
+    port: int = Field(ge=1, le=65_535, description="Port of the receiver.")
     max_bytes: int = Field(
         default=60_000,
         ge=512,
