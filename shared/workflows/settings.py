@@ -43,6 +43,8 @@ class WorkflowSettings(BaseSettings):
     workflow_sink_timeout_s: float = Field(
         20.0, gt=0, le=300, description="Seconds that a sink of a workflow waits for whom it calls, at most."
     )
+    workflow_slack_url: str = Field("https://slack.com/api", description="Where Slack's Web API is.")
+    workflow_twilio_url: str = Field("https://api.twilio.com", description="Where Twilio's API is.")
     workflow_secret_variables: list[str] = Field(
         [], description="Environment variables that workflows may hand to their steps as secrets, as a JSON list."
     )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping
 from typing import Any
 
-from shared.egress import Egress, EgressPolicy, PostAnswer
+from shared.egress import Egress, EgressFailed, EgressPolicy, PostAnswer
 from shared.workflows.settings import WorkflowSettings
 
 ANSWER_BYTES = 2**20
@@ -18,6 +19,22 @@ def users_policy(settings: WorkflowSettings, timeout_s: float) -> EgressPolicy:
     if settings.workflow_sink_allow_private:
         return EgressPolicy(schemes=WEB, ports=None, allow_private=True, timeout_s=timeout_s)
     return EgressPolicy(ports=frozenset({443}), timeout_s=timeout_s)
+
+
+def operators_policy(settings: WorkflowSettings) -> EgressPolicy:
+    """What may be called for URLs that the server's operator set: anything."""
+    return EgressPolicy(schemes=WEB, ports=None, allow_private=True, timeout_s=settings.workflow_sink_timeout_s)
+
+
+def json_of(answer: PostAnswer) -> dict[str, Any]:
+    """The object that was answered. Raises EgressFailed."""
+    try:
+        said = json.loads(answer.excerpt)
+    except ValueError:
+        said = None
+    if not isinstance(said, dict):
+        raise EgressFailed(f"The answer, with status {answer.status}, is no JSON object.", status=answer.status)
+    return said
 
 
 def call(policy: EgressPolicy, method: str, url: str, body: Any, headers: Mapping[str, str]) -> PostAnswer:
