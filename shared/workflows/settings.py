@@ -33,7 +33,7 @@ class WorkflowSettings(BaseSettings):
         4 * 2**30, ge=2**28, description="Bytes of address space that the process of such code may have."
     )
     workflow_write_dir: Path | None = Field(
-        None, description="Folder under which the local file sink may write; none lets it write nothing."
+        None, description="Folder under which sinks that write files may write; none lets it write nothing."
     )
     workflow_sink_allow_private: bool = Field(
         False,

@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
-from shared.errors import InvalidRequest
 from shared.workflows import kinds
+from shared.workflows.blocks.sinks._folders import writable
 from shared.workflows.fields import Selector, StepFields, StrRef
 from shared.workflows.sink import Sink
 
@@ -71,13 +71,7 @@ class LocalFile(Sink):
             return f"Appended to {self._log.name}."
 
     def _new_path(self, folder: str, prefix: str, suffix: str) -> Path:
-        allowed = self.services.settings.workflow_write_dir
-        if allowed is None:
-            raise InvalidRequest("This server writes no files: set VISIONFLEET_WORKFLOW_WRITE_DIR to a folder.")
-        target = (allowed / folder).resolve()
-        if not target.is_relative_to(allowed.resolve()):
-            raise InvalidRequest("target_directory leads out of the folder that this server may write to.")
-        target.mkdir(parents=True, exist_ok=True)
+        target = writable(self.services.settings, folder)
         stamp = self.services.now().strftime("%Y_%m_%d_%H_%M_%S_%f")
         return target / f"{prefix}_{stamp}.{suffix}"
 
