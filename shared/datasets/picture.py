@@ -16,3 +16,4 @@ class DatasetPicture:
     tags: tuple[str, ...] = ()
     answer: dict[str, Any] | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)

@@ -31,6 +31,8 @@ class RoboflowDataset:
         form = aiohttp.FormData()
         form.add_field("name", f"{picture.name}.jpg")
         form.add_field("file", picture.jpeg, filename="imageToUpload", content_type="image/jpeg")
+        if picture.metadata:
+            form.add_field("metadata", json.dumps(picture.metadata))
         query = [("api_key", self._key), ("batch", picture.batch), *(("tag", tag) for tag in picture.tags)]
         said = await self._post(f"/dataset/{self._project}/upload", query, form)
         if said.get("duplicate"):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
+from shared.redis import SyncRedis
 from shared.workflows.models import ModelExecutor, NoModels
 from shared.workflows.settings import WorkflowSettings
 
@@ -33,6 +34,7 @@ class Services:
         fire: called before a side effect; from then on the run is never repeated. Raises when it may not happen.
         background: runs fire-and-forget work; it is done, or has failed, when the session closes.
         memory: values that steps of one session share, by (namespace, key); guarded by ``lock``.
+        redis: where allowances are counted for all workers together; None counts them in the session.
         now: the time of day, in UTC; monotonic: seconds for cooldowns. Tests put their own here.
     """
 
@@ -43,6 +45,7 @@ class Services:
     background: Callable[[Callable[[], Any]], None] = inline
     memory: dict[tuple[str, str], Any] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
+    redis: SyncRedis | None = None
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
     monotonic: Callable[[], float] = time.monotonic
     api_key: str | None = None

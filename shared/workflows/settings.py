@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode
 
 from shared.settings import SETTINGS
@@ -45,6 +45,10 @@ class WorkflowSettings(BaseSettings):
     )
     workflow_slack_url: str = Field("https://slack.com/api", description="Where Slack's Web API is.")
     workflow_twilio_url: str = Field("https://api.twilio.com", description="Where Twilio's API is.")
+    workflow_roboflow_url: str = Field("https://api.roboflow.com", description="Where sinks upload datasets to.")
+    workflow_roboflow_api_key: SecretStr | None = Field(
+        None, description="Roboflow's key with which sinks of workflows upload to datasets; without one they do not."
+    )
     workflow_secret_variables: list[str] = Field(
         [], description="Environment variables that workflows may hand to their steps as secrets, as a JSON list."
     )

@@ -14,7 +14,7 @@ import pytest
 from pydantic import BaseModel, TypeAdapter
 
 from shared.workflows import kinds
-from shared.workflows.block import Block
+from shared.workflows.block import OTHER_NAMES, Block
 from shared.workflows.catalog import core, unique
 from shared.workflows.fields import Selector, StepFields, alternatives_of
 from tests.architecture.tree import ROOT
@@ -48,7 +48,9 @@ def test_the_block_is_the_table_s(block: type[Block]) -> None:
     assert block.accepts_empty == golden["accepts_empty"]
     assert block.engine == golden["engine"]
     for trait in ("batch", "batch_or_scalar", "auto_batch"):
-        assert sorted(getattr(block, trait)) == golden[trait], trait
+        # v1 of the dataset upload has its field's other name there
+        named = [name if name in spec.slots else OTHER_NAMES[name] for name in golden[trait]]
+        assert sorted(getattr(block, trait)) == sorted(named), trait
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=ids)

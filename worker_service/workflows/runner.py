@@ -83,6 +83,7 @@ class Runner:
             settings=self._settings,
             fire=partial(self._fire, begun, begun.taken),
             background=begun.after.append,
+            redis=self._client,
         )
 
     def _fire(self, begun: Begun, taken: Taken) -> None:
