@@ -33,7 +33,7 @@ async def healthz(_: web.Request) -> web.Response:
 async def readiness(request: web.Request) -> web.Response:
     """The queue is reachable and a worker is ready."""
     try:
-        fleet = await catalog.fleet_of(request)
+        fleet = await catalog.fleet_of(request, fresh=True)  # a probe asks for now, not for two seconds ago
     except QueueUnavailable as error:
         return not_ready(error.message)
     if not any(worker.state == "ready" for worker in fleet.workers):

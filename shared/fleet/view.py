@@ -97,10 +97,11 @@ class FleetView:
             self._read_at = time.monotonic()
 
     async def _renew_behind(self) -> None:
-        """Until it works, requests get what there is, and when that is too old they wait themselves."""
+        """When it fails, what there is counts as too old: the next request reads itself, and is told."""
         try:
             await self._renew()
         except QueueUnavailable as error:
+            self._read_at = float("-inf")
             log.debug("fleet.not_read", error=error.code)
         finally:
             self._reading = None
