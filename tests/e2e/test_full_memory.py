@@ -23,10 +23,8 @@ ROOM = 15_000_000
 
 @pytest.fixture
 def small_redis(system: Launched) -> Iterator[redis.Redis]:
-    command = psutil.Process(system.pid_of("redis-server")).cmdline()
-    words = " ".join(command).replace("*:", "127.0.0.1:").split()
-    port = next(int(word.split(":")[1]) for word in words if word.startswith("127.0.0.1:"))
-    with redis.Redis(port=port) as client:
+    url = psutil.Process(system.pid_of("api_service")).environ()["VISIONFLEET_REDIS_URL"]
+    with redis.Redis.from_url(url) as client:
         before = client.config_get("maxmemory")["maxmemory"]
         client.config_set("maxmemory", int(client.info("memory")["used_memory"]) + ROOM)
         yield client
