@@ -60,7 +60,7 @@ async def identify(request: web.Request, route: Route) -> Caller:
     if token is None:
         has_key = settings.admin_key is not None or keys.exist
         raise Unauthorized(MISSING if has_key else FIRST)
-    key = static_key(token, settings) or keys.find(token)
+    key = static_key(token, settings) or await keys.search(token)
     if key is None:
         keys.exist  # noqa: B018 - raises while the keys are not known
         raise Unauthorized(WRONG)

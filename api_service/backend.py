@@ -111,7 +111,7 @@ class Keys(Protocol):
         """Whether there is any key. Raises QueueUnavailable when nobody knows."""
         ...
 
-    def find(self, token: str) -> ApiKey | None:
+    async def search(self, token: str) -> ApiKey | None:
         """The key of that text, when it works now."""
         ...
 

@@ -57,7 +57,7 @@ class JobRequest(StrictBody):
 
     @model_validator(mode="after")
     def _one_of_them(self) -> Self:
-        if bool(self.model) == (self.workflow is not None):
+        if ("model" in self.model_fields_set) == (self.workflow is not None):
             raise ValueError("a job has either `model` or `workflow`")
         if self.workflow is not None and (self.image is not None or self.params):
             raise ValueError("a workflow has its images and parameters in `workflow.inputs`")

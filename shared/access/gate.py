@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from shared.redis import Call
 
 log = structlog.get_logger(__name__)
 LOOK_EVERY_S = 0.5
+LOOK_AGAIN_S = 0.02
+"""Unknown keys make it look at most this often, so that a flood of them costs Redis little."""
 LEASE_MS = 600_000
 """How long a request counts as under way whose replica died; longer ones stop to count."""
 NOBODY = digest_of("")
@@ -48,6 +51,7 @@ class KeyGate:
         self._run = run
         self._table: dict[str, ApiKey] | None = None
         self._version = -1
+        self._looked = float("-inf")
         self._uses: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
         self._looking: asyncio.Task[None] | None = None
 
@@ -76,6 +80,14 @@ class KeyGate:
         right = hmac.compare_digest(digest_of(token), NOBODY if key is None else key.digest)
         return key if key is not None and right and key.state() == "active" else None
 
+    async def search(self, token: str) -> ApiKey | None:
+        """As ``find``; looks for a key that is not known, which another replica may have made just now."""
+        key = self.find(token)
+        if key is None and id_of(token) and time.monotonic() - self._looked >= LOOK_AGAIN_S:
+            await self._look()
+            key = self.find(token)
+        return key
+
     async def admit(self, key: ApiKey, request_id: str) -> Verdict | None:
         """Whether one more request may begin; None for a key without limits."""
         limits = key.limits
@@ -101,6 +113,7 @@ class KeyGate:
             await self._look()
 
     async def _look(self) -> None:
+        self._looked = time.monotonic()
         try:
             version = await self._store.version()
             if version != self._version or self._table is None:

@@ -8,10 +8,15 @@ from pathlib import Path
 from shared.errors import InvalidRequest
 from worker_service.engine.engine import Engine
 from worker_service.engine.format import Proposal
-from worker_service.engine.manifest import Manifest
+from worker_service.engine.manifest import Manifest, check_model_id
 from worker_service.settings import EngineSettings
 
 MANIFEST = "model.json"
+
+
+def is_installed(model_id: str, models: Path) -> bool:
+    """Whether the folder of models has it. Raises InvalidModelId."""
+    return (models / check_model_id(model_id) / MANIFEST).is_file()
 
 
 def install(aside: Path, models: Path, proposal: Proposal) -> Manifest:

@@ -15,7 +15,9 @@ from shared.fetch import wishes
 from shared.fetch.settings import FetchSettings
 from shared.redis import SyncRedis, connect
 from shared.settings import RedisSettings
+from worker_service.fetch import aliases
 from worker_service.fetch.bring import from_roboflow
+from worker_service.fetch.install import is_installed
 from worker_service.settings import EngineSettings
 from worker_service.tasks.batches import tags
 
@@ -52,6 +54,8 @@ def tick(client: SyncRedis) -> None:
 
 def _attempt(model_id: str, settings: FetchSettings) -> VisionfleetError | None:
     try:
+        if is_installed(aliases.resolve(model_id), EngineSettings().model_dirs[-1]):
+            return None  # wished for again before the workers saw it
         manifest = asyncio.run(from_roboflow(model_id, settings, EngineSettings().model_dirs[-1]))
     except VisionfleetError as error:
         log.warning("model.not_fetched", model=model_id, code=error.code, error=error.message)

@@ -21,6 +21,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "VISIONFLEET_PROCESSES": "2",
         "VISIONFLEET_WORKERS": "2",
         "VISIONFLEET_MAX_ACTIVE_MODELS": "16",
+        "VISIONFLEET_STREAM_SERVICES": "1",
     }
     launched = launch(folder, "--no-demo", **variables)
     try:

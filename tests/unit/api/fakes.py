@@ -299,7 +299,7 @@ class MemoryKeys:
         )
         return made.text
 
-    def find(self, token: str) -> ApiKey | None:
+    async def search(self, token: str) -> ApiKey | None:
         return self.table.get(token)
 
     async def admit(self, key: ApiKey, request_id: str) -> Verdict | None:
