@@ -74,12 +74,13 @@ class MqttSink(Sink):
     async def write(self, result: FrameResult) -> None:
         if self._client is None or not self._gate.passes(result):
             return
+        # Before the broker has let us in, the library takes an unconfirmed message and may lose it.
+        if self.options.qos == 0 and not self._client.is_connected():
+            raise SinkUnavailable("There is no connection to the MQTT broker; the result is lost.")
         topic = self._topic(result.frame.source_id)
         sent = self._client.publish(topic, to_json(result.to_dict()), self.options.qos, self.options.retain)
         if sent.rc == mqtt.MQTT_ERR_QUEUE_SIZE:
             raise SinkUnavailable("The MQTT broker does not answer and the backlog is full; results are lost.")
-        if sent.rc != mqtt.MQTT_ERR_SUCCESS and self.options.qos == 0:
-            raise SinkUnavailable("There is no connection to the MQTT broker; the result is lost.")
 
     @override
     async def close(self) -> None:
