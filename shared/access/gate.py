@@ -52,6 +52,8 @@ class KeyGate:
         self._table: dict[str, ApiKey] | None = None
         self._version = -1
         self._looked = float("-inf")
+        self._one_look = asyncio.Lock()
+        self._next: asyncio.Task[None] | None = None
         self._uses: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
         self._looking: asyncio.Task[None] | None = None
 
@@ -65,6 +67,8 @@ class KeyGate:
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.gather(self._looking, return_exceptions=True)
+        if self._next is not None:
+            await asyncio.shield(self._next)
         await self._look()
 
     @property
@@ -81,10 +85,12 @@ class KeyGate:
         return key if key is not None and right and key.state() == "active" else None
 
     async def search(self, token: str) -> ApiKey | None:
-        """As ``find``; looks for a key that is not known, which another replica may have made just now."""
+        """As ``find``; looks for a key that is not known, which any replica may have made just now."""
         key = self.find(token)
-        if key is None and id_of(token) and time.monotonic() - self._looked >= LOOK_AGAIN_S:
-            await self._look()
+        if key is None and id_of(token):
+            if self._next is None:
+                self._next = asyncio.create_task(self._look_soon())
+            await asyncio.shield(self._next)
             key = self.find(token)
         return key
 
@@ -112,8 +118,18 @@ class KeyGate:
             await asyncio.sleep(LOOK_EVERY_S)
             await self._look()
 
+    async def _look_soon(self) -> None:
+        """One look for all who ask until it begins: who asks later gets the next one, for the key may be newer."""
+        await asyncio.sleep(self._looked + LOOK_AGAIN_S - time.monotonic())
+        self._next = None
+        await self._look()
+
     async def _look(self) -> None:
-        self._looked = time.monotonic()
+        async with self._one_look:
+            self._looked = time.monotonic()
+            await self._read()
+
+    async def _read(self) -> None:
         try:
             version = await self._store.version()
             if version != self._version or self._table is None:

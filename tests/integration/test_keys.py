@@ -91,6 +91,16 @@ async def test_every_replica_learns_of_a_revocation(settings: RedisSettings, sto
         assert one.exist
 
 
+async def test_a_new_key_works_everywhere_at_once(settings: RedisSettings, store: KeyStore) -> None:
+    async with replica(settings, store) as one, replica(settings, store) as two:
+        for _ in range(20):
+            unknown = new_token().text
+            assert await one.search(unknown) is None  # both have looked just now
+            _, text = await store.create(Wanted("gate", ["jobs"]))
+            found = await asyncio.gather(*(gate.search(text) for gate in (one, two) for _ in range(3)))
+            assert all(found)
+
+
 async def test_replicas_share_one_bucket(settings: RedisSettings, store: KeyStore) -> None:
     key, _ = await store.create(Wanted("gate", ["infer"], limits=Limits(rate=0.001, burst=5)))
     async with replica(settings, store) as one, replica(settings, store) as two:
