@@ -10,14 +10,15 @@ from typing import Any
 from aiohttp import web
 from pydantic import ValidationError
 
-from api_service import catalog, jobs
-from api_service.context import FOLLOWERS, SETTINGS, STREAMS, call_of
+from api_service import catalog, jobs, workflows
+from api_service.context import FOLLOWERS, SETTINGS, STREAMS, WORKFLOWS, call_of
 from api_service.errors import from_pydantic
 from api_service.schemas.streams import StreamChange
-from shared.errors import Conflict, NoWorkerForHardware, Unavailable
+from shared.errors import Conflict, NotFound, NoWorkerForHardware, Unavailable
 from shared.streams.records import Stream
-from shared.streams.spec import PipelineSpec
+from shared.streams.spec import PipelineSpec, WorkflowSpec
 from shared.streams.store import not_found
+from shared.workflows.store import LOCAL
 
 TRIES = 5
 
@@ -40,9 +41,10 @@ async def listed(request: web.Request) -> list[Stream]:
 async def create(request: web.Request, spec: PipelineSpec, *, probe: bool) -> tuple[Stream, dict[str, Any]]:
     """Check the model, try sinks and sources, accept. Returns the stream and what was seen.
 
-    Raises ModelNotFound, SourceError, InvalidRequest, StreamsFull, NoStreamService.
+    Raises ModelNotFound, WorkflowNotFound, SourceError, InvalidRequest, StreamsFull, NoStreamService.
     """
     await check_model(request, spec)
+    await pin_workflow(request, spec.workflow)
     seen = await request.app[STREAMS].probe(spec) if probe else {}
     stream_id = await request.app[STREAMS].create(spec, call_of(request).caller.owner)
     return await request.app[STREAMS].get(stream_id), seen
@@ -59,6 +61,27 @@ async def check_model(request: web.Request, spec: PipelineSpec) -> None:
         catalog.check_seen(request, spec.model.model_id)
         return
     spec.model.model_id = model.id
+
+
+async def pin_workflow(request: web.Request, workflow: WorkflowSpec | None) -> None:
+    """Put a saved workflow's definition in its place, and what the caller may use, whatever the request says of it.
+
+    A stream that another service takes up must run what it ran before: what is saved later does not count.
+    Raises WorkflowNotFound.
+    """
+    if workflow is None:
+        return
+    key = call_of(request).caller.key
+    workflow.owner, workflow.models = workflows.owner_of(request), [] if key is None else list(key.models)
+    if workflow.specification is not None or not workflow.workflow_id:
+        return
+    if (workflow.workspace_name or LOCAL) != LOCAL:
+        raise NotFound(
+            f"There is no workspace {workflow.workspace_name!r} here; saved workflows are in the workspace 'local'."
+        )
+    found = await request.app[WORKFLOWS].get(workflow.workflow_id, workflow.workflow_version_id, workflow.owner)
+    workflow.specification = found.definition
+    workflow.workspace_name, workflow.workflow_version_id = LOCAL, str(found.version)
 
 
 @contextmanager
@@ -82,7 +105,9 @@ async def change(request: web.Request, change: StreamChange) -> Stream:
         stream = await own(request)
         spec = changed(stream.spec, change)
         await check_model(request, spec)
-        if spec.sources != stream.spec.sources or spec.sinks != stream.spec.sinks:
+        if spec.workflow != stream.spec.workflow:
+            await pin_workflow(request, renamed(stream.spec.workflow, spec.workflow))
+        if (spec.sources, spec.sinks, spec.workflow) != (stream.spec.sources, stream.spec.sinks, stream.spec.workflow):
             new = [source.id for source in spec.sources if source not in stream.spec.sources]
             await request.app[STREAMS].probe(spec, new)
         try:
@@ -91,6 +116,15 @@ async def change(request: web.Request, change: StreamChange) -> Stream:
             continue
         return await request.app[STREAMS].get(stream.id)
     raise Conflict("The stream is being changed by others; try again.")
+
+
+def renamed(before: WorkflowSpec | None, after: WorkflowSpec | None) -> WorkflowSpec | None:
+    """What was shown comes back with another id or version: then the definition that was shown is out of date."""
+    if before is None or after is None or before.specification != after.specification:
+        return after
+    if (before.workflow_id, before.workflow_version_id) != (after.workflow_id, after.workflow_version_id):
+        after.specification = None
+    return after
 
 
 def changed(spec: PipelineSpec, change: StreamChange) -> PipelineSpec:

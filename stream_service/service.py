@@ -7,17 +7,15 @@ import os
 import secrets
 import socket
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import structlog
 
-from shared.errors import InvalidRequest
 from shared.fleet.view import FleetView
 from shared.queue.dispatcher import Dispatcher
 from shared.queue.line import stop as end_tasks
-from shared.redis import connect_async
+from shared.redis import connect, connect_async
 from shared.streams.ownership import Ownership
-from shared.streams.spec import PipelineSpec, SourceSpec, WorkflowSpec
+from shared.streams.spec import PipelineSpec, SourceSpec
 from shared.workflows.executor import Executor
 from shared.workflows.settings import WorkflowSettings
 from stream_service import sink
@@ -34,12 +32,6 @@ from stream_service.webrtc.reception import Reception
 from stream_service.workflow import WorkflowMachinery, WorkflowProcessor
 
 log = structlog.get_logger(__name__)
-
-
-def saved(workflow: WorkflowSpec) -> dict[str, Any]:
-    """The definition of a saved workflow. Raises InvalidRequest."""
-    del workflow
-    raise InvalidRequest("Saved workflows are not known here; send the workflow's `specification`.")
 
 
 class Service:
@@ -68,7 +60,8 @@ class Service:
 
         threads = ThreadPoolExecutor(settings.stream_workflow_threads, "workflow")
         rules = WorkflowSettings()
-        workflows = WorkflowMachinery(threads, Executor(rules.workflow_concurrent_steps), rules, saved)
+        counters = connect(settings)
+        workflows = WorkflowMachinery(threads, Executor(rules.workflow_concurrent_steps), rules, counters)
 
         def processor(spec: PipelineSpec, source: SourceSpec, stream_id: str) -> Processor:
             del source
@@ -97,4 +90,5 @@ class Service:
             await dispatcher.close()
             await view.close()
             await client.aclose()
+            counters.close()
             log.info("streams.stopped", replica=self.replica)

@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import override
 
 from shared.drawing.annotate import scaled
-from shared.errors import DeadlineExceeded, Unavailable, VisionfleetError
+from shared.errors import DeadlineExceeded, InvalidRequest, Unavailable, VisionfleetError
 from shared.jobs import Job
+from shared.redis import SyncRedis
 from shared.streams.spec import ModelSpec, PipelineSpec, WorkflowSpec
+from shared.workflows import store
 from shared.workflows.executor import Executor
 from shared.workflows.images import ImageParentMetadata, Pixels, VideoMetadata, WorkflowImage
-from shared.workflows.models import ModelCall
+from shared.workflows.models import AllowedModels, ModelCall
 from shared.workflows.plan import Plan
 from shared.workflows.services import Services
 from shared.workflows.settings import WorkflowSettings
@@ -44,17 +46,16 @@ if TYPE_CHECKING:
     from shared.workflows.session import Session
 
 LATE = DeadlineExceeded("The workflow was not done with the frame within the stream's deadline.")
-Resolve = Callable[[WorkflowSpec], dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class WorkflowMachinery:
-    """What the workflows of this service share. ``resolve`` finds the definition of a saved one."""
+    """What the workflows of this service share. ``redis`` has saved workflows, and what is counted over streams."""
 
     threads: ThreadPoolExecutor
     executor: Executor
     settings: WorkflowSettings
-    resolve: Resolve
+    redis: SyncRedis
 
 
 class FrameImage(WorkflowImage):
@@ -171,12 +172,20 @@ class WorkflowProcessor(Processor):
 
     def _compiled(self) -> Plan:
         from shared.workflows.compiler import compile_workflow  # noqa: PLC0415 - seconds, for streams with workflows only
+        from shared.workflows.plugins import catalog  # noqa: PLC0415 - as the compiler
 
         if self._plan is None:
-            workflow = self._workflow
-            given = workflow.specification
-            self._plan = compile_workflow(given if given is not None else self._own.resolve(workflow))
+            given = self._workflow.specification
+            if given is None:
+                raise InvalidRequest("The saved workflow was not found when the stream was made; make the stream anew.")
+            self._plan = compile_workflow(given, catalog(), self._saved)
         return self._plan
+
+    def _saved(self, workspace: str, workflow_id: str, version: str | None) -> dict[str, Any]:
+        """An inner workflow. Raises WorkflowNotFound, QueueUnavailable."""
+        if workspace != store.LOCAL:
+            raise store.WorkflowNotFound(f"There is no workspace {workspace!r} here; saved workflows are in 'local'.")
+        return store.find(self._own.redis, workflow_id, version, self._workflow.owner).definition
 
     def _run(self, frame: Frame) -> dict[str, Any]:
         from shared.workflows.session import Session  # noqa: PLC0415 - as the compiler
@@ -184,8 +193,9 @@ class WorkflowProcessor(Processor):
         plan = self._compiled()
         if self._session is None:
             services = Services(
-                models=self._models,
+                models=AllowedModels(self._models, self._workflow.models),
                 settings=self._own.settings,
+                redis=self._own.redis,
                 background=lambda work: _later(self._own.threads, work),
             )
             self._session = Session(plan, services, executor=self._own.executor)

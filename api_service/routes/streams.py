@@ -38,6 +38,7 @@ async def probe(request: web.Request) -> web.Response:
     """Try a specification without making a stream of it."""
     spec = await body.parse(request, PipelineSpec)
     await streams.check_model(request, spec)
+    await streams.pin_workflow(request, spec.workflow)
     return reply.json({"sources": await request.app[STREAMS].probe(spec)})
 
 

@@ -82,6 +82,7 @@ async def begin(request: web.Request, offer: OfferSpec, pipeline_id: str | None)
     await streams.check_model(
         request, PipelineSpec(sources=[source], model=offer.model, workflow=offer.workflow, sinks=[])
     )
+    await streams.pin_workflow(request, offer.workflow)
     said = await request.app[OFFERS].ask(offer)
     context = {"request_id": call_of(request).request_id, "pipeline_id": pipeline_id}
     return reply.json({"status": "success", "context": context, **said})

@@ -77,17 +77,23 @@ class WorkflowSpec(Part):
     """A workflow that runs on every frame, with state for each source."""
 
     specification: dict[str, Any] | None = Field(default=None, description="The workflow itself.")
-    workspace_name: str | None = Field(default=None, max_length=200)
-    workflow_id: str | None = Field(default=None, max_length=200)
-    workflow_version_id: str | None = Field(default=None, max_length=200)
+    workspace_name: str | None = Field(default=None, max_length=200, description="`local`, for a saved workflow.")
+    workflow_id: str | None = Field(
+        default=None,
+        max_length=200,
+        description="A saved workflow: what it is now runs for as long as the stream, whatever is saved later.",
+    )
+    workflow_version_id: str | None = Field(default=None, max_length=200, description="By default the newest.")
     image_input_name: str = Field(default="image", max_length=100)
     video_metadata_input_name: str = Field(default="video_metadata", max_length=100)
     parameters: dict[str, Any] = Field(default_factory=dict, description="Values of the workflow's other inputs.")
+    owner: str | None = Field(default=None, description="Whose saved workflows it may use; set by the server.")
+    models: list[str] = Field(default_factory=list, description="Models it may use, all if empty; set by the server.")
 
     @model_validator(mode="after")
     def _one_of(self) -> WorkflowSpec:
         if self.specification is None and not self.workflow_id:
-            raise ValueError("give `specification`, or `workspace_name` and `workflow_id`")
+            raise ValueError("give `specification`, or the `workflow_id` of a saved workflow")
         return self
 
 

@@ -25,6 +25,8 @@ from shared.streams.spec import Desired, PipelineSpec, SourceSpec
 
 WATCH_MS = 10_000
 PROBE_TTL_S = 60
+COMPILING_S = 30
+"""What the first workflow of a stream service may take longer: it loads all blocks."""
 WATCH_AGAIN_S = 3.0
 FOLLOW_EVERY_S = 0.04
 
@@ -154,7 +156,8 @@ class StreamStore:
         await self._ask(self._client.rpush(keys.STREAM_PROBES, request))
         # A time-out of our own on each wait: the connection's may be shorter than the probe's.
         answer: Any = None
-        for _ in range(max(1, round(timeout_s) + 2)):
+        patience_s = timeout_s + 2 + (COMPILING_S if spec.workflow is not None else 0)
+        for _ in range(max(1, round(patience_s))):
             answer = await self._ask(self._client.blpop([keys.stream_probe(probe_id)], timeout=1))
             if answer:
                 break

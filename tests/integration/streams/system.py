@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from shared import keys
 from shared.errors import QueueUnavailable, StreamNotFound
 from shared.redis import connect_async
 from shared.settings import RedisSettings
@@ -68,6 +69,7 @@ class System:
             "VISIONFLEET_STREAM_STALL_TIMEOUT_S": "3",
             "VISIONFLEET_STREAM_BACKOFF_S": "0.2",
             "VISIONFLEET_STREAM_LEASE_S": "3",
+            "VISIONFLEET_WORKFLOW_PLUGINS": "tests.streams.plugin",
         }
         self.processes: list[Process] = []
         self._redis = RedisSettings(redis_url=redis_url)
@@ -95,6 +97,7 @@ class System:
 
     async def ready(self, services: int = 1, seconds: float = 90) -> None:
         await self.until(lambda: self._alive(services), "stream services", seconds)
+        await self.until(self._serves, "a worker with the model", seconds)
 
     async def everything_of(self, stream_id: str) -> list[dict[str, Any]]:
         """Consume a stream to its end."""
@@ -175,6 +178,9 @@ class System:
 
     async def _alive(self, services: int) -> bool:
         return len(await self.store.streamers()) == services
+
+    async def _serves(self) -> bool:
+        return bool(await self._client.hexists(keys.catalog("cpu"), MODEL["model_id"]))
 
     def logs(self) -> str:
         return "\n".join(f"{one.log.name}:\n{one.log.read_text()[-3000:]}" for one in self.processes)

@@ -60,7 +60,7 @@ async def test_what_cannot_be_opened_is_no_stream(http: aiohttp.ClientSession, c
     )
     for reference, model, status, code in wanted:
         answer = await call(http, "POST", "/v1/streams", {"sources": [{"reference": reference}], "model": model})
-        assert (answer[0], answer[1]["code"]) == (status, code)
+        assert (answer[0], answer[1].get("code")) == (status, code), answer
     assert (await call(http, "POST", "/v1/streams", {"sources": [], "model": MODEL}))[0] == 422
     assert (await call(http, "GET", "/v1/streams"))[1]["streams"] == []
 
@@ -119,6 +119,62 @@ async def test_a_running_stream_is_changed(http: aiohttp.ClientSession, system: 
     for command in ("pause", "pause", "resume", "mute", "resume", "restart"):
         assert (await call(http, "POST", f"{path}/{command}"))[0] == 200
     await system.flowing(stream)
+
+
+def counting(output: str) -> dict[str, Any]:
+    """A workflow with a block of a plug-in."""
+    step = {"type": "streams_test/frame_counter@v1", "name": "count", "image": "$inputs.image"}
+    return {
+        "version": "1.0",
+        "inputs": [{"type": "WorkflowImage", "name": "image"}],
+        "steps": [step],
+        "outputs": [{"type": "JsonField", "name": output, "selector": "$steps.count.frames"}],
+    }
+
+
+async def test_a_saved_workflow_with_a_plugins_block_runs_as_it_was_when_the_stream_was_made(
+    http: aiohttp.ClientSession, system: System, camera: Camera
+) -> None:
+    path = "/v1/workflows/counting"
+    assert (await call(http, "PUT", path, {"definition": counting("one")}))[0] == 201
+    sources = [{"reference": camera.url}]
+    wanted = {"sources": sources, "workflow": {"workspace_name": "local", "workflow_id": "counting"}}
+    status, stream = await call(http, "POST", "/v1/streams", wanted)
+    assert status == 201, stream
+    assert stream["spec"]["workflow"]["workflow_version_id"] == "1"
+    first, second = [await system.consumed(stream["id"]) for _ in range(2)]
+    assert (list(first["output"]), second["output"]["one"]) == (["one"], first["output"]["one"] + 1)
+
+    # The next version is for new streams, and for this one only when it is asked for.
+    assert (await call(http, "PUT", path, {"definition": counting("two")}))[0] == 201
+    await call(http, "POST", f"/v1/streams/{stream['id']}/restart")
+    await system.until_stream(stream["id"], lambda one: one.restarts == 1, "restarted")
+    await system.flowing(stream["id"])
+    shown = (await call(http, "GET", f"/v1/streams/{stream['id']}"))[1]["spec"]["workflow"]
+    assert shown["specification"] == counting("one")
+    status, changed = await call(
+        http, "PATCH", f"/v1/streams/{stream['id']}", {"workflow": {**shown, "workflow_version_id": "2"}}
+    )
+    assert (status, changed["spec"]["workflow"]["specification"]) == (200, counting("two"))
+
+    async def renamed() -> bool:
+        return "two" in (await system.consumed(stream["id"]))["output"]
+
+    await system.until(renamed, "results of the second version")
+    for workflow in ({"workflow_id": "nobody-saved-it"}, {"workspace_name": "elsewhere", "workflow_id": "counting"}):
+        status, error = await call(http, "POST", "/v1/streams", {"sources": sources, "workflow": workflow})
+        assert (status, workflow["workflow_id"] in error["detail"] or "workspace" in error["detail"]) == (404, True)
+    initialise = {
+        "video_configuration": {"type": "VideoConfiguration", "video_reference": camera.url},
+        "processing_configuration": {
+            "type": "WorkflowConfiguration",
+            "workspace_name": "local",
+            "workflow_id": "counting",
+        },
+    }
+    status, pipeline = await call(http, "POST", "/inference_pipelines/initialise", initialise)
+    assert status == 200, pipeline
+    assert "two" in (await system.consumed(pipeline["context"]["pipeline_id"]))["output"]
 
 
 async def test_a_client_that_never_reads_holds_up_nothing(

