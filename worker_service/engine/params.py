@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.errors import InvalidRequest
@@ -32,7 +33,7 @@ class Params(BaseModel):
 class DetectionParams(Params):
     """Object detection, and what the tasks built on it share. Defaults follow Roboflow's."""
 
-    confidence: float = Field(0.4, ge=0, le=1, description="Lowest score that is reported.")
+    confidence: float = Field(0.4, ge=0, le=1, description="Boxes are reported whose score is above it.")
     iou_threshold: float = Field(0.3, ge=0, le=1, description="Boxes that overlap a better one by more are dropped.")
     max_detections: int = Field(300, ge=1, le=10_000, description="Boxes reported at most, best first.")
     max_candidates: int = Field(3000, ge=1, le=100_000, description="Boxes considered for suppression, best first.")
@@ -43,6 +44,17 @@ class DetectionParams(Params):
     nms_mode: NmsMode = Field(
         "iou", description="What overlap is: intersection over union, or Roboflow's former share of the lesser box."
     )
+
+    @property
+    def floor(self) -> np.float32:
+        """Boxes count whose score is above it, in single precision whatever the graph's.
+
+        That is the rule of the original code of every family. Roboflow's former server took scores at the threshold
+        too, and nets in half precision or quantised hit it: a quarter is one of their values.
+        """
+        threshold: np.float32 = np.float32(self.confidence)
+        below: np.float32 = np.nextafter(threshold, np.float32(-1))
+        return threshold if self.nms_mode == "iou" else below
 
 
 class SegmentationParams(DetectionParams):

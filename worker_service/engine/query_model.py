@@ -94,7 +94,9 @@ def require_outputs(signature: GraphSignature, family: str, labels: int, *, extr
     return found
 
 
-def decode_queries(raw: Raw, found: QueryOutputs, labels: int, size: tuple[int, int], threshold: float) -> Candidates:
+def decode_queries(
+    raw: Raw, found: QueryOutputs, labels: int, size: tuple[int, int], threshold: float | np.float32
+) -> Candidates:
     """The best query-class pairs; extras hold each one's query. Raises InferenceFailed on odd shapes."""
     boxes, logits = raw[found.boxes], raw[found.logits]
     if boxes.shape != (len(logits), 4) or labels not in (logits.shape[1], logits.shape[1] - 1):

@@ -233,20 +233,28 @@ def scene_labels() -> tuple[torch.Tensor, torch.Tensor]:
     return scenes.pixels(samples), truth
 
 
-def record_case(case: str, net: Net, model: torch.nn.Module, cache: Path) -> None:
-    graph = record.Graph(export(case, net, model, cache))
-    manifest = {
+def manifest(net: Net) -> dict[str, Any]:
+    """The fields of model.json."""
+    return {
         "task": "classification",
         "labels": list(LABELS),
         "multi_label": net.multi_label,
         "activation": net.activation,
         "input": {"width": SIZE, "height": SIZE, "channels": "rgb", "scale": 1 / 255, **net.input},
     }
-    recorder = record.recorder(case, net.reference, graph, manifest, ANY)
+
+
+def read(picture: str) -> Image.Image:
+    """A picture in RGB, turned as its EXIF says."""
+    return Image.fromarray(cv2.cvtColor(cv2.imread(record.path_of(picture)), cv2.COLOR_BGR2RGB))
+
+
+def record_case(case: str, net: Net, model: torch.nn.Module, cache: Path) -> None:
+    graph = record.Graph(export(case, net, model, cache))
+    recorder = record.recorder(case, net.reference, graph, manifest(net), ANY)
     recorder.case.metadata |= net.metadata
     for picture in pictures.NAMES:
-        image = Image.fromarray(cv2.cvtColor(cv2.imread(record.path_of(picture)), cv2.COLOR_BGR2RGB))
-        tensor = net.prepare(image).float()
+        tensor = net.prepare(read(picture)).float()
         with torch.no_grad():
             output = model(tensor[None])
         scores = probabilities(net, output)

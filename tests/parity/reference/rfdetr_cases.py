@@ -146,12 +146,12 @@ def predict(net: Any, picture: str, settings: list[dict[str, Any]]) -> tuple[np.
 def watched(net: Any) -> Iterator[list[np.ndarray]]:
     """Collects the tensors that a net is fed."""
     seen: list[np.ndarray] = []
-    hook = net.model.model.register_forward_pre_hook(lambda _, inputs: seen.append(_first(inputs)))
+    hook = net.model.model.register_forward_pre_hook(lambda _, inputs: seen.append(first(inputs)))
     yield seen
     hook.remove()
 
 
-def _first(inputs: tuple[Any, ...]) -> np.ndarray:
+def first(inputs: tuple[Any, ...]) -> np.ndarray:
     """The picture's tensor of a call with a batch of one."""
     batch = getattr(inputs[0], "tensors", inputs[0])
     return batch[0].numpy().copy()

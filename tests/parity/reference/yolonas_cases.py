@@ -18,7 +18,7 @@ import torch
 
 from tests.parity import golden, pictures
 from tests.parity.drawing import LABELS
-from tests.parity.reference import record, scenes, super_gradients_stubs  # noqa: F401 - the stubs come first
+from tests.parity.reference import convert, record, scenes, super_gradients_stubs  # noqa: F401 - the stubs come first
 from tests.parity.reference.fit import cached, fit
 
 from super_gradients.conversion import DetectionOutputFormatMode  # isort: skip
@@ -26,6 +26,7 @@ from super_gradients.training.losses import PPYoloELoss  # isort: skip
 from super_gradients.training.models.arch_params_factory import get_arch_params  # isort: skip
 from super_gradients.training.models.detection_models.yolo_nas.yolo_nas_variants import YoloNAS  # isort: skip
 from super_gradients.training.processing import processing  # isort: skip
+from super_gradients.training.utils.predict import DetectionPrediction  # isort: skip
 
 SIZE, STEPS, BATCH, BORDER = 160, 260, 6, 4
 NARROW = 4
@@ -48,6 +49,11 @@ def run(cache: Path, only: str) -> Iterator[str]:
     for case in FORMS:
         if only in (case, "all"):
             record_case(case, net, cache)
+            yield case
+    for kind in convert.KINDS:
+        case = f"yolo-nas-{kind}"
+        if only in (case, "all"):
+            record_variant(case, net, convert.variant(cache, "yolo-nas", kind))
             yield case
 
 
@@ -118,6 +124,42 @@ def record_case(case: str, net: Any, cache: Path) -> None:
     recorder.save()
 
 
+def record_variant(case: str, net: Any, path: Path) -> None:
+    """The raw graph converted, and the package's own steps around it; its outputs as float32."""
+    graph = record.Graph(path)
+    manifest = {"task": "object-detection", "labels": list(LABELS), "input": {**INPUT, "scale": 1 / 255}}
+    recorder = record.recorder(
+        case,
+        "super-gradients 3.7.1: ComposeProcessing, PPYoloEPostPredictionCallback",
+        graph,
+        manifest,
+        record.DETECTION,
+    )
+    steps = net.get_processing_params()
+    for picture in pictures.NAMES:
+        image = np.ascontiguousarray(cv2.imread(record.path_of(picture))[..., ::-1])
+        tensor, metadata = steps.preprocess_image(image)
+        tensor = tensor.astype(graph.inputs[0]["dtype"])
+        raw = graph.run(tensor)
+        outputs = tuple(torch.from_numpy(output[None].astype(np.float32)) for output in raw)
+        answers = []
+        for setting in record.DETECTION:
+            suppress = net.get_post_prediction_callback(
+                conf=setting["confidence"],
+                iou=setting["iou_threshold"],
+                nms_top_k=1024,
+                max_predictions=300,
+                multi_label_per_box=True,
+                class_agnostic_nms=setting.get("class_agnostic_nms", False),
+            )
+            (rows,) = suppress(outputs)
+            rows = rows.numpy()
+            found = DetectionPrediction(rows[:, :4], "xyxy", rows[:, 4], rows[:, 5].astype(int), tensor.shape)
+            answers.append(_arrays(steps.postprocess_predictions(found, metadata), image))
+        recorder.add(picture, tensor, reduce(raw, raw=True), answers)
+    recorder.save()
+
+
 def answer(net: Any, image: np.ndarray, setting: dict[str, Any]) -> golden.Arrays:
     """One picture's boxes for a setting."""
     found = net.predict(
@@ -128,6 +170,11 @@ def answer(net: Any, image: np.ndarray, setting: dict[str, Any]) -> golden.Array
         fuse_model=False,
         fp16=False,
     ).prediction
+    return _arrays(found, image)
+
+
+def _arrays(found: Any, image: np.ndarray) -> golden.Arrays:
+    """A prediction in source pixels as arrays."""
     boxes = found.bboxes_xyxy.astype(np.float32).reshape(-1, 4)
     limit = np.array([image.shape[1], image.shape[0]] * 2, np.float32)
     return {

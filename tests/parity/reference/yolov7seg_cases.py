@@ -16,10 +16,10 @@ import torch
 
 from tests.parity import golden, pictures
 from tests.parity.drawing import LABELS
-from tests.parity.reference import anchored, clones, record, scenes
+from tests.parity.reference import anchored, clones, convert, record, scenes
 from tests.parity.reference.fit import cached, fit
 
-CASE = "yolov7-seg"
+CASE, HALF = "yolov7-seg", "yolov7-seg-fp16"
 CLONE = "yolov7-u7"
 # The released net's anchors, in input pixels, the finest level first, brought from 640 to 160 pixels.
 ANCHORS = [[3, 4, 5, 9, 10, 7], [9, 19, 19, 14, 18, 37], [36, 28, 48, 61, 115, 100]]
@@ -54,15 +54,18 @@ STEPS = 600
 
 
 def run(cache: Path, only: str) -> Iterator[str]:
-    """Train what is not in the cache, export, record. Yields the name of the case when it was written."""
-    if only not in (CASE, "all") or clones.find(CLONE, "seg") is None:
+    """Train what is not in the cache, export, record. Yields the names of the cases written."""
+    if only not in (CASE, HALF, "all") or clones.find(CLONE, "seg") is None:
         return
     torch.manual_seed(0)
     model = importlib.import_module("models.yolo").SegmentationModel(LAYOUT, ch=3)
     model.hyp = HYPER
     cached(model, cache / f"{CASE}.pt", partial(train, model))
-    record_case(model, cache)
-    yield CASE
+    graph = export(model, cache)
+    for case in (CASE, HALF):
+        if only in (case, "all"):
+            record_case(case, graph if case == CASE else convert.variant(cache, CASE, "fp16"))
+            yield case
 
 
 def train(model: Any) -> None:
@@ -78,22 +81,23 @@ def train(model: Any) -> None:
     fit(model, STEPS, 4e-3, loss)
 
 
-def record_case(model: Any, cache: Path) -> None:
-    graph = record.Graph(export(model, cache))
+def record_case(case: str, path: Path) -> None:
+    """The package's own preprocessing and suppression, around the exported graph; its outputs as float32."""
+    graph = record.Graph(path)
     letterbox = importlib.import_module("utils.augmentations").letterbox
     suppress = partial(importlib.import_module("utils.general").non_max_suppression, nm=MASKS)
     reference = "WongKinYiu/yolov7, branch u7, seg: letterbox, SegmentationModel, non_max_suppression"
     manifest = {**anchored.MANIFEST, "task": "instance-segmentation"}
     recorder = record.recorder(
-        CASE, f"{reference}; ultralytics 8.4.190: scale_boxes, crop_mask", graph, manifest, record.SEGMENTATION
+        case, f"{reference}; ultralytics 8.4.190: scale_boxes, crop_mask", graph, manifest, record.SEGMENTATION
     )
     for picture in pictures.NAMES:
         image, tensor = anchored.load(picture, letterbox)
-        with torch.no_grad():
-            prediction, (_, protos) = model(torch.from_numpy(tensor)[None])
-        found = anchored.answers(prediction, image.shape, suppress, record.SEGMENTATION, protos[0])
+        tensor = tensor.astype(graph.inputs[0]["dtype"])
         raw = graph.run(tensor)
-        weights = anchored.coefficients(raw[0], suppress, record.SEGMENTATION)
+        boxes, protos = (torch.from_numpy(raw[i].astype(np.float32)) for i in (0, -1))
+        found = anchored.answers(boxes[None], image.shape, suppress, record.SEGMENTATION, protos)
+        weights = anchored.coefficients(boxes.numpy(), suppress, record.SEGMENTATION)
         recorder.add(picture, tensor, [reduce(output, weights) for output in raw], found)
     recorder.save()
 

@@ -29,7 +29,7 @@ class RfDetr(Detector):
 
     @override
     def decode(self, raw: Raw, params: DetectionParams) -> Candidates:
-        return decode_queries(raw, self._found, len(self.labels), self.size, params.confidence)
+        return decode_queries(raw, self._found, len(self.labels), self.size, params.floor)
 
 
 class RfDetrFamily:

@@ -55,7 +55,7 @@ class RfDetrPose(Poser):
         extras[known, :, :2] = points[..., :2] * np.array(self.size, np.float32)
         extras[known, :, 2] = sigmoid(points[..., 2])
         fused = Candidates(pairs.boxes, scores, pairs.class_ids, extras.reshape(len(scores), -1))
-        return fused.take(scores >= params.confidence)
+        return fused.take(scores > params.floor)
 
     def _own_points(self, raw: Raw, pairs: Candidates) -> tuple[npt.NDArray[np.bool_], Floats]:
         """Which pairs' classes have points, and those [m, points, values]."""

@@ -37,7 +37,7 @@ class RfDetrSeg(Segmenter):
 
     @override
     def decode(self, raw: Raw, params: SegmentationParams) -> Candidates:
-        return decode_queries(raw, self._found, len(self.labels), self.size, params.confidence)
+        return decode_queries(raw, self._found, len(self.labels), self.size, params.floor)
 
     @override
     def grid(self, raw: Raw) -> tuple[int, int]:

@@ -81,7 +81,7 @@ class Yolact(PrototypeSegmenter):
         self.check(classes, 1, 1 + len(self.labels), "1 + classes")
         if not len(offsets) == len(classes) == len(weights) == len(priors) or offsets.shape[1] != 4:
             raise InferenceFailed(f"The model answers {len(offsets)} offsets for {len(priors)} priors.")
-        which, class_ids = np.nonzero(classes[:, 1:] >= params.confidence)
+        which, class_ids = np.nonzero(classes[:, 1:] > params.floor)
         scores = _float(classes[which, class_ids + 1])
         chosen = best_candidates(scores, 0, params.max_candidates)
         which = which[chosen]

@@ -67,18 +67,18 @@ class YoloNas(Detector):
     @override
     def decode(self, raw: Raw, params: DetectionParams) -> Candidates:
         if self._found.kind == "flat":
-            return final_rows(self.check(raw[0], -1, FLAT_COLUMNS, "columns")[:, 1:], params.confidence)
+            return final_rows(self.check(raw[0], -1, FLAT_COLUMNS, "columns")[:, 1:], params.floor)
         boxes = self.check(raw[self._found.boxes], -1, 4, "corners")
         scores = self.check(raw[self._found.scores], 0, len(boxes), "boxes")
         if self._found.kind == "raw":
             self.check(scores, -1, len(self.labels), "classes")
-            return box_class_pairs(boxes, scores, params.confidence, params.max_candidates)
+            return box_class_pairs(boxes, scores, params.floor, params.max_candidates)
         classes = self.check(raw[self._found.classes], 0, len(boxes), "boxes")
         count = raw[self._found.count].reshape(-1)
         if count.size != 1:
             raise InferenceFailed(f"The model answers {count.size} numbers of boxes for one picture.")
         rows = np.concatenate([boxes, scores[:, None], classes[:, None]], axis=1)
-        return final_rows(rows[: int(count[0])], params.confidence)
+        return final_rows(rows[: int(count[0])], params.floor)
 
 
 class YoloNasFamily:

@@ -35,7 +35,7 @@ class YoloV10(Detector):
 
     @override
     def decode(self, raw: Raw, params: DetectionParams) -> Candidates:
-        return final_rows(self.check(raw[0], 1, COLUMNS, "columns"), params.confidence)
+        return final_rows(self.check(raw[0], 1, COLUMNS, "columns"), params.floor)
 
 
 class YoloV10Family:

@@ -37,7 +37,7 @@ class YoloV10Pose(Poser):
 
     @override
     def decode(self, raw: Raw, params: KeypointParams) -> Candidates:
-        return final_rows(raw[0], params.confidence)
+        return final_rows(raw[0], params.floor)
 
 
 class YoloV10PoseFamily:

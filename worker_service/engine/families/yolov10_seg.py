@@ -40,7 +40,7 @@ class YoloV10Seg(PrototypeSegmenter):
     def decode(self, raw: Raw, params: SegmentationParams) -> Candidates:
         output = raw[self._boxes]
         self.check(output, 1, 6 + raw[self._prototypes].shape[0], "6 + coefficients")
-        return final_rows(output, params.confidence)
+        return final_rows(output, params.floor)
 
     @override
     def prototypes(self, raw: Raw) -> Array:

@@ -45,10 +45,10 @@ class YoloV5(Detector):
 
     @override
     def decode(self, raw: Raw, params: DetectionParams) -> Candidates:
-        rows = self._decode_maps(raw, params.confidence) if self._rows is None else raw[self._rows]
+        rows = self._decode_maps(raw, float(params.floor)) if self._rows is None else raw[self._rows]
         rows = self.check(rows, 1, self._columns, "5 + classes")
         limit, legacy = params.max_candidates, params.nms_mode == "legacy"
-        return objectness_rows(rows, len(self.labels), params.confidence, limit, legacy=legacy)
+        return objectness_rows(rows, len(self.labels), params.floor, limit, legacy=legacy)
 
     def _decode_maps(self, raw: Raw, confidence: float) -> Array:
         if any(level.shape[0] != self._anchors.shape[1] or level.shape[-1] != self._columns for level in raw):

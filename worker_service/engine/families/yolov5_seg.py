@@ -42,7 +42,7 @@ class YoloV5Seg(PrototypeSegmenter):
     def decode(self, raw: Raw, params: SegmentationParams) -> Candidates:
         rows = self.check(raw[self._boxes], 1, self._columns, "5 + classes + coefficients")
         limit, legacy = params.max_candidates, params.nms_mode == "legacy"
-        return objectness_rows(rows, len(self.labels), params.confidence, limit, legacy=legacy)
+        return objectness_rows(rows, len(self.labels), params.floor, limit, legacy=legacy)
 
     @override
     def prototypes(self, raw: Raw) -> Array:

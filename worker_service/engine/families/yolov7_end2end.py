@@ -47,7 +47,7 @@ class YoloV7EndToEnd(Detector):
 
     @override
     def decode(self, raw: Raw, params: DetectionParams) -> Candidates:
-        return final_rows(self.check(raw[0], 1, COLUMNS, "columns")[:, ORDER], params.confidence)
+        return final_rows(self.check(raw[0], 1, COLUMNS, "columns")[:, ORDER], params.floor)
 
 
 class YoloV7EndToEndFamily:

@@ -35,7 +35,7 @@ class YoloV8(Detector):
     @override
     def decode(self, raw: Raw, params: DetectionParams) -> Candidates:
         output = self.check(raw[0], 0, 4 + len(self.labels), "4 + classes")
-        return channel_rows(output, len(self.labels), params.confidence, params.max_candidates)
+        return channel_rows(output, len(self.labels), params.floor, params.max_candidates)
 
 
 class YoloV8Family:

@@ -40,7 +40,7 @@ class YoloV8Pose(Poser):
 
     @override
     def decode(self, raw: Raw, params: KeypointParams) -> Candidates:
-        return channel_rows(raw[0], len(self.labels), params.confidence, params.max_candidates)
+        return channel_rows(raw[0], len(self.labels), params.floor, params.max_candidates)
 
 
 class YoloV8PoseFamily:

@@ -40,7 +40,7 @@ class YoloV8Seg(PrototypeSegmenter):
     @override
     def decode(self, raw: Raw, params: SegmentationParams) -> Candidates:
         output = self.check(raw[self._boxes], 0, self._rows, "4 + classes + coefficients")
-        return channel_rows(output, len(self.labels), params.confidence, params.max_candidates)
+        return channel_rows(output, len(self.labels), params.floor, params.max_candidates)
 
     @override
     def prototypes(self, raw: Raw) -> Array:

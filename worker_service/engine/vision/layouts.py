@@ -19,7 +19,7 @@ Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
 
 
-def channel_rows(output: Array, classes: int, threshold: float, limit: int) -> Candidates:
+def channel_rows(output: Array, classes: int, threshold: float | np.float32, limit: int) -> Candidates:
     """YOLOv8: [4 + classes + extras, anchors], boxes as centre and size, scores 0..1, one class per box."""
     by_class = _float(output[4 : 4 + classes])
     # The maximum of all anchors first: which class has it, only matters for the few that pass the threshold.
@@ -33,14 +33,16 @@ def channel_rows(output: Array, classes: int, threshold: float, limit: int) -> C
     )
 
 
-def objectness_rows(output: Array, classes: int, threshold: float, limit: int, *, legacy: bool = False) -> Candidates:
+def objectness_rows(
+    output: Array, classes: int, threshold: float | np.float32, limit: int, *, legacy: bool = False
+) -> Candidates:
     """YOLOv5 and v7: [anchors, 5 + classes + extras] with centre, size, objectness and class scores, all 0..1.
 
     A box's score is objectness times class score, as in the original, which multiplies mask coefficients too;
     ``legacy`` takes the objectness alone for the score, as Roboflow's first server did.
     """
     # No product is above its objectness, so most rows are out after one look.
-    rows = _float(output[np.flatnonzero(output[:, 4] >= threshold)])
+    rows = _float(output[np.flatnonzero(output[:, 4] > threshold)])
     by_class = rows[:, 5 : 5 + classes]
     class_ids = by_class.argmax(axis=1)
     scores = rows[:, 4] if legacy else rows[:, 4] * by_class[np.arange(len(rows)), class_ids]
@@ -50,7 +52,7 @@ def objectness_rows(output: Array, classes: int, threshold: float, limit: int, *
     return Candidates(centre_to_corners(rows[:, :4]), scores[chosen], class_ids[chosen], extras)
 
 
-def anchor_maps(maps: Sequence[Array], anchors: Floats, size: tuple[int, int], threshold: float) -> Floats:
+def anchor_maps(maps: Sequence[Array], anchors: Floats, size: tuple[int, int], threshold: float | np.float32) -> Floats:
     """YOLOv5's and v7's raw maps to rows [n, 5 + classes + extras] as above, for ``objectness_rows``.
 
     Args:
@@ -59,7 +61,8 @@ def anchor_maps(maps: Sequence[Array], anchors: Floats, size: tuple[int, int], t
         size: width and height of the input.
         threshold: cells whose objectness is below are left out.
     """
-    least = np.log(max(threshold, 1e-9) / max(1 - threshold, 1e-9))
+    # A little lower than the logit of the threshold, so that rounding loses none: ``objectness_rows`` decides.
+    least = float(np.log(max(threshold, 1e-9) / max(1 - threshold, 1e-9))) - 1e-3
     return np.concatenate([_anchor_map(level, anchors[i], size, least) for i, level in enumerate(maps)])
 
 
@@ -73,30 +76,30 @@ def _anchor_map(level: Array, anchors: Floats, size: tuple[int, int], least: flo
     return rows
 
 
-def final_rows(output: Array, threshold: float) -> Candidates:
+def final_rows(output: Array, threshold: float | np.float32) -> Candidates:
     """Suppressed in the graph: [n, 6 + extras] corners, score, class; rows of zeros fill it up."""
     scores = output[:, 4]
-    rows = _float(output[(scores >= threshold) & (scores > 0)])
+    rows = _float(output[(scores > threshold) & (scores > 0)])
     return Candidates(rows[:, :4], rows[:, 4], rows[:, 5].astype(np.int64), rows[:, 6:])
 
 
-def box_class_pairs(boxes: Array, scores: Array, threshold: float, limit: int) -> Candidates:
+def box_class_pairs(boxes: Array, scores: Array, threshold: float | np.float32, limit: int) -> Candidates:
     """YOLO-NAS: corners [anchors, 4] and scores [anchors, classes]; a box counts once for each class above."""
-    which, class_ids = np.nonzero(scores >= threshold)
+    which, class_ids = np.nonzero(scores > threshold)
     pairs = _float(scores[which, class_ids])
     chosen = best_candidates(pairs, 0, limit)
     which = which[chosen]
     return Candidates(_float(boxes[which]), pairs[chosen], class_ids[chosen], _nothing(len(which)))
 
 
-def query_class_pairs(boxes: Array, logits: Array, size: tuple[int, int], threshold: float) -> Candidates:
+def query_class_pairs(boxes: Array, logits: Array, size: tuple[int, int], threshold: float | np.float32) -> Candidates:
     """RF-DETR: centre boxes [queries, 4] in 0..1 and logits [queries, classes]; extras hold the query's number.
 
     The best ``queries`` of all query-class pairs are kept: a query may answer twice and another not at all.
     """
     flat = sigmoid(_float(logits)).reshape(-1)
     best = np.argsort(-flat, kind="stable")[: len(logits)]
-    best = best[flat[best] >= threshold]
+    best = best[flat[best] > threshold]
     query, class_ids = np.divmod(best, logits.shape[1])
     corners = centre_to_corners(_float(boxes[query])) * np.array([*size, *size], np.float32)
     return Candidates(corners, flat[best], class_ids, query[:, None].astype(np.float32))

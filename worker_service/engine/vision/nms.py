@@ -58,9 +58,9 @@ def legacy_nms(
     return order[_greedy(covered, None if groups is None else groups[order], len(order), limit)]
 
 
-def best_candidates(scores: Floats, threshold: float, limit: int) -> npt.NDArray[np.int64]:
-    """Indices of the scores at or above the threshold, in order; only the ``limit`` best when there are more."""
-    chosen = np.flatnonzero(scores >= threshold)
+def best_candidates(scores: Floats, threshold: float | np.float32, limit: int) -> npt.NDArray[np.int64]:
+    """Indices of the scores above the threshold, in order; only the ``limit`` best when there are more."""
+    chosen = np.flatnonzero(scores > threshold)
     if chosen.size > limit:
         chosen = chosen[np.argpartition(-scores[chosen], limit - 1)[:limit]]
         chosen.sort()
