@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import structlog
@@ -13,6 +14,7 @@ import structlog
 from shared.errors import SourceError, SourceUnreachable, VisionfleetError
 from stream_service.backoff import Backoff
 from stream_service.frame import Frame
+from stream_service.packets import Ring, Tee
 from stream_service.settings import StreamSettings
 from stream_service.source import Captured, Source, SourceInfo
 from stream_service.subscription import Subscription
@@ -142,6 +144,7 @@ class Camera:
     def _read_all(self, generation: int) -> SourceError | None:
         """Read one connection to its end. Returns None when the source is over. Raises SourceError."""
         source = self._make()
+        source.packets = Tee(partial(self._taps, generation))
         try:
             self.state, self._busy_since = "connecting", time.monotonic()
             info = source.open()
@@ -181,6 +184,13 @@ class Camera:
         for one in subscriptions:
             place = (one.spec.id, one.index, self._number, self.session)
             one.offer(Frame(*place, captured.arrived, captured_at, captured.pts_s, picture, fps))
+
+    def _taps(self, generation: int) -> list[Ring]:
+        """Who records now."""
+        if not self._current(generation):
+            return []
+        with self._lock:
+            return [tap for subscription in self._subscriptions for tap in subscription.taps]
 
     def _finish(self, error: SourceError | None) -> None:
         self.state, self.error = ("failed", error) if error else ("ended", None)

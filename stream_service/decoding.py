@@ -145,7 +145,7 @@ class VideoSource(Source):
         offset = 0.0
         while True:
             last = 0.0
-            for frame, arrived in self._frames_of(stream):
+            for frame, arrived in self._frames_of(stream, offset):
                 pts_s = None if frame.time is None else float(frame.time) + offset
                 last = pts_s or last
                 paced = self._spec.realtime and not self._input.live
@@ -155,9 +155,11 @@ class VideoSource(Source):
             offset = last + 1 / info.fps
             self._container.seek(0)
 
-    def _frames_of(self, stream: Any) -> Iterator[tuple[Any, float]]:
+    def _frames_of(self, stream: Any, offset: float) -> Iterator[tuple[Any, float]]:
         for packet in self._container.demux(stream):
             arrived = time.monotonic()
+            if packet.size:
+                self.packets(packet, arrived, offset)
             try:
                 frames = packet.decode()
             except av.error.InvalidDataError:

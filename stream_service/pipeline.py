@@ -21,6 +21,7 @@ from stream_service.frame import Frame
 from stream_service.hub import Hub
 from stream_service.lane import Lane, result_of
 from stream_service.outlet import RedisOutlet
+from stream_service.packets import Ring
 from stream_service.processor import Outcome, Processor
 from stream_service.runner import SinkRunner
 from stream_service.settings import StreamSettings
@@ -53,6 +54,7 @@ class Pipeline:
         self._spec = lease.spec
         self._restarts = lease.restarts
         self._figures: dict[str, Figures] = {}
+        self._taps: dict[str, list[Ring]] = {}
         self._sinks: list[tuple[SinkSpec, SinkRunner]] = []
         self._error: dict[str, Any] | None = None
         self._draining: asyncio.Task[None] | None = None
@@ -149,6 +151,7 @@ class Pipeline:
         figures = self._figures.setdefault(source.id, Figures())
         skip = self._done.get(source.id, 0)
         subscription = Subscription(source, self._spec.fps_of(source), index, figures.counts, skip)
+        subscription.taps = self._taps_of(source.id)
         try:
             processor = self._parts.processor(self._spec, source, self.lease.id)
             camera = self._parts.hub.join(subscription)
@@ -160,6 +163,10 @@ class Pipeline:
         self.lanes[source.id] = lane
         lane.start()
         return lane
+
+    def _taps_of(self, source_id: str) -> list[Ring]:
+        """Who records the source; the same list for as long as the stream is here."""
+        return self._taps.setdefault(source_id, [])
 
     async def _stop_lane(self, source_id: str) -> None:
         lane = self.lanes.pop(source_id)
@@ -194,6 +201,7 @@ class Pipeline:
             folder=settings.stream_output_dir / self.lease.id,
             settings=settings,
             outlet=self.outlet,
+            taps=self._taps_of,
         )
         try:
             runner = SinkRunner(sinks.make(spec, context, self._parts.sinks), settings.stream_sink_timeout_s)

@@ -7,7 +7,7 @@ For a live stream a full queue loses its oldest result (counted as ``sink_full``
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +20,7 @@ from shared.registry import Registry
 from shared.streams.spec import SinkSpec
 from stream_service import sinks
 from stream_service.frame import FrameResult
+from stream_service.packets import Ring
 from stream_service.settings import StreamSettings
 
 
@@ -54,7 +55,10 @@ class Outlet(Protocol):
 
 @dataclass(frozen=True)
 class SinkContext:
-    """What a sink gets beside its options. ``folder`` is the stream's own for files; made by whoever writes there."""
+    """What a sink gets beside its options. ``folder`` is the stream's own for files; made by whoever writes there.
+
+    ``taps`` is the list of those who want copies of a source's encoded packets; a sink may add itself.
+    """
 
     pipeline_id: str
     name: str
@@ -63,6 +67,7 @@ class SinkContext:
     folder: Path
     settings: StreamSettings
     outlet: Outlet
+    taps: Callable[[str], list[Ring]]
 
 
 class Sink(ABC):

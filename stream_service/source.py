@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
+from typing import Any
 
 from shared.errors import SourceUnsupported
 from shared.registry import Registry
@@ -16,6 +17,10 @@ from shared.streams.spec import SourceSpec
 from stream_service import sources
 from stream_service.picture import Picture
 from stream_service.settings import StreamSettings
+
+
+def nothing(packet: Any, arrived: float, offset_s: float) -> None:
+    """For who does not want packets."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,13 @@ class Captured:
 
 
 class Source(ABC):
-    """Frames one after another. Every method blocks, within the time-outs of the specification where possible."""
+    """Frames one after another. Every method blocks, within the time-outs of the specification where possible.
+
+    ``packets`` is called with each encoded packet (of PyAV), its arrival and what its source's time is to be moved by
+    (seconds), before it is decoded; sources that have no such packets leave it alone.
+    """
+
+    packets: Callable[[Any, float, float], None] = staticmethod(nothing)
 
     @abstractmethod
     def open(self) -> SourceInfo:

@@ -14,6 +14,7 @@ from shared.errors import VisionfleetError
 from shared.streams.spec import SourceSpec
 from stream_service.frame import Frame
 from stream_service.gates import MotionGate, Pace
+from stream_service.packets import Ring
 
 AHEAD = 4
 """Frames of a file that are decoded ahead."""
@@ -24,7 +25,7 @@ class Subscription:
     """``offer`` is called by the reader's thread, everything else on the event loop.
 
     ``counts`` only grow: received, and those left out by cause. ``skip`` is the number of the last frame of a file
-    that needs no processing, because it was done before a takeover.
+    that needs no processing, because it was done before a takeover. ``taps`` get the encoded packets.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class Subscription:
     ) -> None:
         self.spec = spec
         self.index = index
+        self.taps: list[Ring] = []
         self.counts: Counter[str] = Counter() if counts is None else counts
         self.live = True
         self.muted = False

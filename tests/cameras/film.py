@@ -68,11 +68,11 @@ def encoded(width: int, height: int, fps: int, pictures: int) -> list[bytes]:
     return units + [bytes(packet) for packet in codec.encode(None)]
 
 
-def write(path: Path, pictures: int, size: tuple[int, int] = (640, 360), fps: int = 15) -> Path:
-    """The film as a video file; the suffix names the container."""
+def write(path: Path, pictures: int, size: tuple[int, int] = (640, 360), fps: int = 15, gop: int = 250) -> Path:
+    """The film as a video file with a key frame every ``gop`` pictures; the suffix names the container."""
     width, height = size
     with av.open(str(path), "w") as out:
-        stream = out.add_stream("libx264", rate=fps, options={"preset": "ultrafast", "crf": "18"})
+        stream = out.add_stream("libx264", rate=fps, options={"preset": "ultrafast", "crf": "18", "g": str(gop)})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for number in range(pictures):
             frame = av.VideoFrame.from_ndarray(picture(number, width, height, pictures), format="bgr24")

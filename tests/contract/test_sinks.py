@@ -36,9 +36,20 @@ def files_under(folder: Path) -> list[Path]:
 
 def test_every_file_of_the_folder_is_a_sink() -> None:
     assert KINDS.unavailable == {}
-    assert {"buffer", "csv", "dataset", "feed", "images", "jsonl", "mqtt", "preview", "udp", "video", "webhook"} <= set(
-        NAMES
-    )
+    assert {
+        "buffer",
+        "csv",
+        "dataset",
+        "feed",
+        "images",
+        "jsonl",
+        "mqtt",
+        "preview",
+        "record",
+        "udp",
+        "video",
+        "webhook",
+    } <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)

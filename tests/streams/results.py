@@ -9,6 +9,7 @@ from typing import Any
 
 from shared.streams.spec import SinkSpec
 from stream_service.frame import Frame, FrameResult
+from stream_service.packets import Ring
 from stream_service.picture import ArrayPicture
 from stream_service.settings import StreamSettings
 from stream_service.sink import Sink, SinkContext, make, registry
@@ -16,6 +17,8 @@ from tests.cameras.film import picture
 
 SIZE = (320, 180)
 KINDS = registry()
+RINGS: list[Ring] = []
+"""Of what wants packets, in the contexts made here."""
 
 
 def box(name: str = "circle", confidence: float = 0.9, x: float = 60.0) -> dict[str, Any]:
@@ -79,7 +82,7 @@ class FakeOutlet:
 
 def context(folder: Path, outlet: Any = None, live: bool = True, name: str = "sink", **settings: Any) -> SinkContext:
     made = StreamSettings(stream_allow_loopback=True, stream_min_free_mb=0, **settings)
-    return SinkContext("f" * 32, name, live, ("door",), folder, made, outlet or FakeOutlet())
+    return SinkContext("f" * 32, name, live, ("door",), folder, made, outlet or FakeOutlet(), lambda _: RINGS)
 
 
 def sink(kind: str, where: SinkContext, **options: Any) -> Sink:
