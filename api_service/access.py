@@ -17,7 +17,7 @@ import re
 from aiohttp import web
 from yarl import URL
 
-from api_service import body
+from api_service import body, packed
 from api_service.caller import NOBODY, OPEN, Caller
 from api_service.context import BACKEND, SETTINGS
 from api_service.route import Route
@@ -30,6 +30,8 @@ BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
 NO_KEY = frozenset({"", "None", "null"})
 """What clients send in the place of a key when they have none."""
 IN_BODY = re.compile(rb'"api_key"\s*:\s*"([A-Za-z0-9_-]{1,256})"')
+IN_PACKED_BODY = re.compile(rb"\xa7api_key(?:[\xa0-\xbf]|\xd9.)([A-Za-z0-9_-]{1,255})", re.DOTALL)
+"""In msgpack: the field's name, then a text with its length before it. No key is longer than 255."""
 MOST_IN_BODY = 4
 ANYWHERE = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -101,6 +103,8 @@ async def token_in_body(request: web.Request, route: Route) -> str | None:
     if not may_hold_key(request, route):
         return None
     raw, at = await body.read(request), 0
+    if request.content_type in packed.TYPES:
+        return token_in_msgpack(raw)
     for _ in range(MOST_IN_BODY):
         at = raw.find(b'"api_key"', at)
         if at < 0:
@@ -109,6 +113,17 @@ async def token_in_body(request: web.Request, route: Route) -> str | None:
         if found is not None and found[1].decode() not in NO_KEY:
             return found[1].decode()
         at += 1
+    return None
+
+
+def token_in_msgpack(raw: bytes) -> str | None:
+    """The ``api_key`` of a msgpack body, searched for likewise."""
+    for found, _ in zip(IN_PACKED_BODY.finditer(raw), range(MOST_IN_BODY), strict=False):
+        start = found.start(1)
+        length = raw[start - 1] if raw[start - 2] == 0xD9 else raw[start - 1] & 31
+        token = raw[start : start + length].decode("ascii", "replace")
+        if token not in NO_KEY and len(found[1]) >= length:
+            return token
     return None
 
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
+from api_service import packed
 from api_service.context import SETTINGS
 from api_service.errors import BodyTimeout, from_pydantic
 from shared.errors import InvalidRequest
@@ -28,16 +29,19 @@ async def read(request: web.Request) -> bytes:
         raise BodyTimeout(f"The request body did not arrive within {limit:g} s.") from None
 
 
-async def parse(request: web.Request, schema: type[M]) -> M:
-    """The JSON body as ``schema``, whatever the Content-Type says.
+async def parse(request: web.Request, schema: type[M], *, packs: bool = False) -> M:
+    """The JSON body as ``schema``, whatever the Content-Type says; with ``packs`` it may say that it is msgpack.
 
     Raises:
         InvalidRequest: there is no body.
         ValidationFailed: it is no JSON, nested too deeply, or not of that shape.
+        TooLarge: msgpack of too many values.
     """
     raw = await read(request)
     if not raw:
         raise InvalidRequest("The request has no body; a JSON object is expected.")
+    if packs and request.content_type in packed.TYPES:
+        return check(packed.unpack(raw, request.app[SETTINGS].max_msgpack_items), schema)
     return validate(raw, schema)
 
 
@@ -45,6 +49,14 @@ def validate(raw: bytes | str, schema: type[M]) -> M:
     """JSON text as ``schema``; pydantic's parser bounds the depth. Raises ValidationFailed."""
     try:
         return schema.model_validate_json(raw)
+    except ValidationError as failure:
+        raise from_pydantic(failure, "body") from None
+
+
+def check(values: object, schema: type[M]) -> M:
+    """Values of a msgpack body as ``schema``. Raises ValidationFailed."""
+    try:
+        return schema.model_validate(values)
     except ValidationError as failure:
         raise from_pydantic(failure, "body") from None
 

@@ -24,6 +24,7 @@ REFUSED = {
     "numpy": "Pickled arrays are not accepted, because loading one can run code. Send an encoded image as base64.",
     "multipart": "The type 'multipart' has no meaning in JSON. Send the image as base64 or as a URL.",
     "numpy_object": "The type 'numpy_object' has no meaning over HTTP. Send an encoded image as base64.",
+    "bytes": "The type 'bytes' is for byte strings, which msgpack has and JSON has not. Send base64.",
     "pil": "The type 'pil' has no meaning over HTTP. Send an encoded image as base64.",
 }
 
@@ -64,14 +65,26 @@ def at_index(error: VisionfleetError, index: int) -> VisionfleetError:
 async def load(request: web.Request, reference: ImageReference) -> bytes:
     """The bytes of one image. Raises InvalidImage, or TooLarge for a URL with too many bytes."""
     kind = reference.type.lower()
+    if isinstance(reference.value, bytes):
+        return as_sent(kind, reference.value)
+    value = reference.value or ""
     if kind == "base64":
-        return await decode_base64(reference.value or "")
+        return await decode_base64(value)
     if kind == "url":
-        return await fetch(request, reference.value or "")
+        return await fetch(request, value)
     if kind == "file":
         settings = request.app[SETTINGS]
-        return await local_files.read(reference.value or "", settings.image_folders, settings.max_body_bytes)
+        return await local_files.read(value, settings.image_folders, settings.max_body_bytes)
     raise InvalidImage(REFUSED.get(kind, "The image type is not known; use 'base64' or 'url'."))
+
+
+def as_sent(kind: str, image: bytes) -> bytes:
+    """The bytes of a msgpack body. Raises InvalidImage when it calls them something else, or has none."""
+    if kind != "bytes":
+        raise InvalidImage("The value is a byte string, so the image type must be 'bytes'.")
+    if not image:
+        raise InvalidImage("The image payload is empty.")
+    return image
 
 
 async def fetch(request: web.Request, url: str) -> bytes:

@@ -12,7 +12,6 @@ from aiohttp import web
 
 from api_service import reply
 from api_service.context import BACKEND, SETTINGS, call_of
-from api_service.submission import MSGPACK_TYPES
 from shared.errors import JobNotFound
 from shared.jobs import JobRecord, JobResult
 
@@ -83,14 +82,6 @@ def tagged(request: web.Request, response: web.Response) -> web.Response:
         response = web.Response(status=304, headers=_kept(response.headers))
     response.headers["ETag"] = etag
     response.headers["Cache-Control"] = "private, no-cache"
-    return response
-
-
-def negotiated(request: web.Request, value: Mapping[str, Any], status: int = 200) -> web.Response:
-    """msgpack, with pictures as byte strings, when the client's Accept names it; else JSON."""
-    wanted = {part.split(";")[0].strip().lower() for part in request.headers.get("Accept", "").split(",")}
-    response = reply.msgpack(value, status) if wanted & MSGPACK_TYPES else reply.json(value, status)
-    response.headers["Vary"] = "Accept"
     return response
 
 

@@ -8,6 +8,7 @@ import orjson
 import pybase64
 from aiohttp import web
 
+from api_service import packed
 from shared.codec import pack
 from shared.errors import VisionfleetError
 
@@ -33,6 +34,33 @@ def json(value: Any, status: int = 200) -> web.Response:
 def msgpack(value: Any, status: int = 200) -> web.Response:
     """A msgpack answer; bytes stay bytes."""
     return web.Response(body=pack(value), status=status, content_type="application/msgpack")
+
+
+def negotiated(request: web.Request, value: Any, status: int = 200) -> web.Response:
+    """msgpack, with pictures as byte strings, when the client's Accept prefers it; else JSON."""
+    response = msgpack(value, status) if prefers_msgpack(request.headers.get("Accept", "")) else json(value, status)
+    response.headers["Vary"] = "Accept"
+    return response
+
+
+def prefers_msgpack(accept: str) -> bool:
+    """Whether an Accept header names msgpack, with no smaller weight than JSON's."""
+    accept = accept.lower()
+    if "msgpack" not in accept:
+        return False
+    weights = dict(_weighted(part) for part in accept.split(","))
+    weight = max((weights.get(name, 0.0) for name in packed.TYPES), default=0.0)
+    return weight > 0 and weight >= weights.get("application/json", 0.0)
+
+
+def _weighted(part: str) -> tuple[str, float]:
+    """A media range and its ``q`` (RFC 9110, 12.4.2); one that cannot be read weighs nothing."""
+    name, *parameters = (piece.strip() for piece in part.split(";"))
+    weight = next((text[2:] for text in parameters if text.startswith("q=")), "1")
+    try:
+        return name, float(weight)
+    except ValueError:
+        return name, 0.0
 
 
 def _default(value: Any) -> Any:

@@ -27,6 +27,9 @@ class ApiSettings(RedisSettings, QueueSettings, LogSettings, UrlSettings, Access
     )
 
     max_body_bytes: int = Field(default=32 * MIB, ge=1024, description="Largest request body, in bytes.")
+    max_msgpack_items: int = Field(
+        default=20_000, ge=100, description="Most values (keys, numbers, texts, ...) in a msgpack body."
+    )
     max_images: int = Field(default=32, ge=1, description="Most images in one request.")
     image_folders: tuple[Path, ...] = Field(
         default=(),

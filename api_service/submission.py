@@ -8,14 +8,13 @@ from typing import Any
 from aiohttp import web
 from pydantic import ValidationError
 
-from api_service import body, images, multipart
+from api_service import body, images, multipart, packed
+from api_service.context import SETTINGS
 from api_service.errors import from_pydantic
 from api_service.schemas.base import ImageReference
 from api_service.schemas.jobs import JobRequest
-from shared.codec import DecodeError, unpack
 from shared.errors import InvalidImage, InvalidRequest
 
-MSGPACK_TYPES = frozenset({"application/msgpack", "application/x-msgpack", "application/vnd.msgpack"})
 Image = bytes | ImageReference
 
 
@@ -26,7 +25,7 @@ async def read(request: web.Request) -> tuple[JobRequest, list[Image]]:
     """
     if request.content_type == "multipart/form-data":
         wanted, found = await _from_form(request)
-    elif request.content_type in MSGPACK_TYPES:
+    elif request.content_type in packed.TYPES:
         wanted, found = await _from_msgpack(request)
     else:
         wanted = await body.parse(request, JobRequest)
@@ -59,12 +58,9 @@ async def _from_form(request: web.Request) -> tuple[JobRequest, list[Image]]:
 
 async def _from_msgpack(request: web.Request) -> tuple[JobRequest, list[Image]]:
     """A map as in JSON, in which an image may also be a byte string."""
-    try:
-        values = unpack(await body.read(request))
-    except DecodeError as error:
-        raise InvalidRequest(f"The body cannot be read: {error}.") from None
+    values = packed.unpack(await body.read(request), request.app[SETTINGS].max_msgpack_items)
     if not isinstance(values, dict):
-        raise InvalidRequest("The body is a msgpack map with the fields of the job.")
+        raise packed.invalid("the body is a map with the fields of the job")
     try:
         found: list[Image] = [
             image if isinstance(image, bytes) else ImageReference.model_validate(image)

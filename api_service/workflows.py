@@ -130,12 +130,17 @@ async def _take(request: web.Request, value: Any, files: list[bytes]) -> Any:
         return None
     described = dict(value) if isinstance(value, Mapping) else {"value": value}
     content = described.pop("value", None)
-    if not isinstance(content, str):
+    if not isinstance(content, (str, bytes)):
         raise InvalidImage(f"Image {len(files)} of the inputs has no value; give base64 or a URL.")
-    kind = "url" if content.startswith(("http://", "https://")) else "base64"
     check_count(request, len(files) + 1)
     try:
-        files.append(await load(request, ImageReference(type=kind, value=content)))
+        files.append(await load(request, ImageReference(type=_type_of(content), value=content)))
     except VisionfleetError as error:
         raise at_index(error, len(files)) from error
     return {**described, IMAGE: len(files) - 1}
+
+
+def _type_of(content: str | bytes) -> str:
+    if isinstance(content, bytes):
+        return "bytes"
+    return "url" if content.startswith(("http://", "https://")) else "base64"

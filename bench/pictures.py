@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
+import msgpack
 import numpy as np
 
 from models.training.scenes import scene
@@ -41,4 +42,13 @@ def bodies(folder: Path, model: str, images: Sequence[bytes]) -> list[Path]:
     for path, image in zip(paths, images, strict=True):
         reference = {"type": "base64", "value": b64encode(image).decode()}
         path.write_text(json.dumps({"model_id": model, "image": reference}))
+    return paths
+
+
+def packed_bodies(folder: Path, model: str, images: Sequence[bytes]) -> list[Path]:
+    """The same in msgpack, where images are bytes."""
+    paths = [folder / f"{i}.msgpack" for i in range(len(images))]
+    folder.mkdir(parents=True)
+    for path, image in zip(paths, images, strict=True):
+        path.write_bytes(msgpack.packb({"model_id": model, "image": {"type": "bytes", "value": image}}))
     return paths

@@ -2,7 +2,8 @@
 local requests, turn = {}, 0
 
 function init(args)
-  wrk.headers["Content-Type"] = "application/json" -- beside those of -H
+  local packed = args[1]:match("%.msgpack$")
+  wrk.headers["Content-Type"] = packed and "application/msgpack" or "application/json" -- beside those of -H
   for _, name in ipairs(args) do
     local file = assert(io.open(name, "rb"))
     table.insert(requests, wrk.format("POST", nil, nil, file:read("*a")))

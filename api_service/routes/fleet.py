@@ -8,7 +8,7 @@ from aiohttp import web
 
 from api_service import catalog, reply
 from api_service.route import Route
-from api_service.schemas.models import CatalogAnswer, FleetAnswer
+from api_service.schemas.models import FleetAnswer, ModelsAnswer
 
 
 async def fleet(request: web.Request) -> web.Response:
@@ -26,12 +26,10 @@ async def fleet(request: web.Request) -> web.Response:
 async def models(request: web.Request) -> web.Response:
     """Every model that can be asked for."""
     now = await catalog.fleet_of(request)
-    return reply.json({"models": [asdict(model) for model in now.models.values()]})
+    return reply.json({"models": [asdict(model) for model in now.models.values()], "accepts": ["application/msgpack"]})
 
 
 ROUTES = [
     Route("GET", "/v1/fleet", fleet, "Fleet", "Workers, models and queues now.", answer=FleetAnswer, scope="any"),
-    Route(
-        "GET", "/v1/models", models, "Fleet", "Every model that can be asked for.", answer=CatalogAnswer, scope="any"
-    ),
+    Route("GET", "/v1/models", models, "Fleet", "Every model that can be asked for.", answer=ModelsAnswer, scope="any"),
 ]

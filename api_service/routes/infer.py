@@ -26,6 +26,7 @@ def route(path: str, tasks: set[str], request_schema: type[InferenceRequest], an
         body=request_schema,
         answer=answer_schema,
         listed=True,
+        also_as=("application/msgpack",),
         status=(404, 413, 504),
         leaves=True,
     )
@@ -35,14 +36,14 @@ def handler_for(schema: type[InferenceRequest], tasks: frozenset[str]) -> Handle
     """A handler that runs models of these tasks."""
 
     async def infer_images(request: web.Request) -> web.Response:
-        wanted = await body.parse(request, schema)
+        wanted = await body.parse(request, schema, packs=True)
         model, hardware = await plan(request, wanted.model_id, tasks, wanted.hardware or "any")
         many = isinstance(wanted.image, list)
         images = await load_all(request, wanted.image if isinstance(wanted.image, list) else [wanted.image])
         outputs = await run(request, Wanted(model, hardware, wanted.params()), images)
         inference_id, seconds = wanted.id or new_inference_id(), call_of(request).elapsed()
         shown = [answer(output, inference_id, seconds) for output in outputs]
-        return reply.json(shown if many else shown[0])
+        return reply.negotiated(request, shown if many else shown[0])
 
     return infer_images
 

@@ -25,14 +25,14 @@ async def result(request: web.Request) -> web.Response:
     """What came out: 200, 202 while there is nothing yet, or the problem that ended the job."""
     record = await look(request)
     if not record.done:
-        response = jobs.negotiated(request, jobs.outcome(record), 202)
+        response = reply.negotiated(request, jobs.outcome(record), 202)
         response.headers["Retry-After"] = jobs.POLL_AGAIN_S
         return response
     if record.state == "expired":
         raise JobExpired("The job has no result, because nobody finished it within its time.")
     if record.result is not None and record.result.error is not None:
         raise from_dict(record.result.error)
-    return jobs.tagged(request, jobs.negotiated(request, jobs.outcome(record)))
+    return jobs.tagged(request, reply.negotiated(request, jobs.outcome(record)))
 
 
 async def cancel(request: web.Request) -> web.Response:

@@ -25,15 +25,15 @@ from api_service.settings import ApiSettings
 
 async def run(request: web.Request) -> web.Response:
     """Run the definition in the body."""
-    wanted = await body.parse(request, RunWorkflow)
-    return reply.json(await workflows.run(request, wanted.specification, wanted))
+    wanted = await body.parse(request, RunWorkflow, packs=True)
+    return reply.negotiated(request, await workflows.run(request, wanted.specification, wanted))
 
 
 async def run_saved(request: web.Request) -> web.Response:
     """Run a saved workflow."""
-    wanted = await body.parse(request, RunSavedWorkflow)
+    wanted = await body.parse(request, RunSavedWorkflow, packs=True)
     definition = await _saved(request, wanted.workflow_version_id)
-    return reply.json(await workflows.run(request, definition, wanted))
+    return reply.negotiated(request, await workflows.run(request, definition, wanted))
 
 
 async def describe_interface(request: web.Request) -> web.Response:
@@ -104,7 +104,12 @@ def enabled(settings: ApiSettings) -> bool:
 
 TAG = "Workflows"
 COMMON: dict[str, Any] = {"tag": TAG, "scope": "infer", "enabled": enabled}
-RUN: dict[str, Any] = {"answer": RunAnswer, "status": (404, 413, 504), **COMMON}
+RUN: dict[str, Any] = {
+    "answer": RunAnswer,
+    "status": (404, 413, 504),
+    "also_as": ("application/msgpack",),
+    **COMMON,
+}
 ROUTES = [
     Route("POST", "/workflows/run", run, summary="Run a workflow.", body=RunWorkflow, **RUN),
     Route("POST", "/infer/workflows", run, summary="Run a workflow (older path).", body=RunWorkflow, **RUN),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 HARDWARE_PATTERN = r"^[a-z][a-z0-9-]{0,31}$"
 Hardware = Annotated[
@@ -32,13 +33,21 @@ class Answer(BaseModel):
 
 
 class ImageReference(Body):
-    """One image: base64 text, a URL, or a file where the server allows that."""
+    """One image: base64 text, a URL, or a file where the server allows that; in msgpack also bytes, or nothing else."""
 
-    type: str = Field(description="`base64`, `url`, or `file` (see VISIONFLEET_IMAGE_FOLDERS).", examples=["base64"])
-    value: str | None = Field(
+    type: str = Field(
+        description="`base64`, `url`, `file` (see VISIONFLEET_IMAGE_FOLDERS), or in msgpack `bytes`.",
+        examples=["base64"],
+    )
+    value: str | SkipJsonSchema[bytes] | None = Field(
         default=None,
         description="The base64 text (a `data:image/...;base64,` prefix is allowed), the https URL, or the path.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare(cls, given: Any) -> Any:
+        return {"type": "bytes", "value": given} if isinstance(given, bytes) else given
 
 
 OneOrMoreImages = ImageReference | Annotated[list[ImageReference], Field(min_length=1)]

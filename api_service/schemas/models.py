@@ -80,6 +80,12 @@ class CatalogAnswer(Answer):
     models: list[dict[str, Any]]
 
 
+class ModelsAnswer(CatalogAnswer):
+    """The same, and which media types the inference routes take beside JSON."""
+
+    accepts: list[str]
+
+
 class FleetAnswer(CatalogAnswer):
     """Workers, models and queues as they are now (at most about a second old)."""
 

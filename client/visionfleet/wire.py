@@ -73,10 +73,15 @@ def infer_call(
         elif value is not None:
             body[name] = value
     path = ROUTES.get(task, ROUTES["object-detection"])
-    if packed:
-        headers = {"Content-Type": MSGPACK, "Accept": f"{MSGPACK}, application/json;q=0.9"}
-        return Call("POST", path, content=msgpack.packb(body), headers=headers)
-    return Call("POST", path, json=body)
+    return post_call(path, body, packed=packed)
+
+
+def post_call(path: str, body: Any, *, packed: bool, repeatable: bool = True) -> Call:
+    """A body as msgpack or as JSON."""
+    if not packed:
+        return Call("POST", path, json=body, repeatable=repeatable)
+    headers = {"Content-Type": MSGPACK, "Accept": f"{MSGPACK}, application/json;q=0.9"}
+    return Call("POST", path, content=msgpack.packb(body), headers=headers, repeatable=repeatable)
 
 
 def submit_call(model: str, images: Sequence[bytes | ImageUrl], params: Mapping[str, Any], options: JobOptions) -> Call:

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from visionfleet import wire
+from visionfleet.api.models import listed as listed_models
 from visionfleet.core import Core
 from visionfleet.images import ImageInput, load, reference
 from visionfleet.method import method
@@ -27,14 +28,17 @@ def run(
     ``profile`` adds ``profiler_trace``, which Chrome and Perfetto open. A run is not repeated when its answer is lost,
     because its sinks may have acted.
     """
-    inputs: dict[str, Any] = {name: _images(given) for name, given in (images or {}).items()}
+    if images and core.packs is None:  # images are worth asking whether the server takes them as they are
+        yield from listed_models(core)
+    packed = bool(images and core.packs)
+    inputs: dict[str, Any] = {name: _images(given, packed) for name, given in (images or {}).items()}
     body = {"inputs": {**inputs, **(parameters or {})}, "disable_sinks": disable_sinks, "enable_profiling": profile}
     path = "/workflows/run"
     if isinstance(workflow, str):
         path = f"/local/workflows/{quote(workflow, safe='')}"
     else:
         body["specification"] = dict(workflow)
-    answer = yield from core.fetch(wire.Call("POST", path, json=body, repeatable=False))
+    answer = yield from core.fetch(wire.post_call(path, body, packed=packed, repeatable=False))
     return answer
 
 
@@ -85,8 +89,8 @@ def delete(core: Core, workflow_id: str) -> Flow[None]:
     yield from core.send(wire.Call("DELETE", f"/v1/workflows/{quote(workflow_id, safe='')}"))
 
 
-def _images(given: Any) -> Any:
-    return [_images(one) for one in given] if isinstance(given, list) else reference(load(given))
+def _images(given: Any, packed: bool) -> Any:
+    return [_images(one, packed) for one in given] if isinstance(given, list) else reference(load(given), packed=packed)
 
 
 class Workflows:

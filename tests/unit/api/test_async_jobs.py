@@ -101,15 +101,15 @@ async def test_msgpack(client: TestClient, queue: MemoryQueue, jpeg: dict, media
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        (b"\xc1", (400, "invalid_request")),
-        (msgpack.packb([1]), (400, "invalid_request")),
+        (b"\xc1", (422, "validation_failed")),
+        (msgpack.packb([1]), (422, "validation_failed")),
         (msgpack.packb({"model": "shapes-detector"}), (400, "invalid_request")),
         (msgpack.packb({"model": "shapes-detector", "image": []}), (400, "invalid_request")),
         (msgpack.packb({"model": "shapes-detector", "image": b""}), (400, "invalid_image")),
         (msgpack.packb({"model": "shapes-detector", "image": 7}), (422, "validation_failed")),
         (msgpack.packb({"model": 7, "image": b"x"}), (422, "validation_failed")),
         (msgpack.packb({"model": "shapes-detector", "image": [b"x"] * 5}), (413, "too_large")),
-        (b"\x91" * 2000, (400, "invalid_request")),
+        (b"\x91" * 2000, (422, "validation_failed")),
     ],
 )
 async def test_bad_msgpack(client: TestClient, body: bytes, expected: tuple[int, str]) -> None:

@@ -8,10 +8,11 @@ import json
 from pathlib import Path
 
 import cv2
+import msgpack
 import numpy as np
 import pytest
 from PIL import Image
-from visionfleet import Box, Classification, Client, Detections, Result
+from visionfleet import Box, Classification, Client, Detections, Result, wire
 from visionfleet.errors import (
     BadAnswer,
     InvalidImage,
@@ -22,7 +23,7 @@ from visionfleet.errors import (
     VisionfleetError,
 )
 
-from tests.unit.client.answers import ANNOTATED, DETECTIONS, MULTI, PICTURE, model
+from tests.unit.client.answers import ANNOTATED, DETECTIONS, MODELS, MULTI, PICTURE, model
 from tests.unit.client.fake_server import Answer, FakeServer
 
 
@@ -44,6 +45,34 @@ def test_detection_is_sent_and_read(client: Client, server: FakeServer) -> None:
     assert found.boxes[0].xyxy == (40.0, 35.0, 60.0, 45.0)
     assert (found.image.width, found.image.height) == (100, 80)
     assert found.timings == {"queue": 0.5, "infer": 3.0}
+
+
+def test_images_go_as_they_are_to_a_server_that_takes_msgpack(client: Client, server: FakeServer) -> None:
+    server.answer("/v1/models", Answer({**MODELS, "accepts": ["application/msgpack"]}))
+    packed = msgpack.packb({**DETECTIONS, "visualization": b"\xff\xd8drawn"})
+    server.answer("/infer/object_detection", Answer(packed, headers={"Content-Type": "application/msgpack"}))
+    found = client.infer(b"picture", "shapes", visualize=True)
+    (asked,) = server.to("/infer/object_detection")
+    assert (asked.headers["Content-Type"], asked.headers["Accept"]) == (
+        wire.MSGPACK,
+        f"{wire.MSGPACK}, application/json;q=0.9",
+    )
+    assert msgpack.unpackb(asked.body)["image"] == {"type": "bytes", "value": b"picture"}
+    assert (found.visualization, len(found)) == (b"\xff\xd8drawn", 1)
+    client.infer("http://example.com/a.jpg", "shapes")
+    assert msgpack.unpackb(server.to("/infer/object_detection")[1].body)["image"]["type"] == "url"
+
+
+def test_pictures_of_workflows_go_as_they_are_too(client: Client, server: FakeServer) -> None:
+    server.answer("/v1/models", Answer({**MODELS, "accepts": ["application/msgpack"]}))
+    server.answer("/workflows/run", Answer({"outputs": []}))
+    client.workflows.run({"version": "1.0"}, images={"image": [b"a", b"b"]}, parameters={"n": 3})
+    inputs = msgpack.unpackb(server.to("/workflows/run")[0].body)["inputs"]
+    assert inputs == {"image": [{"type": "bytes", "value": b"a"}, {"type": "bytes", "value": b"b"}], "n": 3}
+    server.answer("/v1/models", Answer(MODELS))
+    client.models.list()
+    client.workflows.run({"version": "1.0"}, images={"image": b"a"})
+    assert server.to("/workflows/run")[1].json["inputs"]["image"]["type"] == "base64"
 
 
 def test_to_json_is_the_neutral_form(client: Client) -> None:
