@@ -50,7 +50,8 @@ def _hash(wanted: JobRequest, images: Sequence[bytes | ImageReference]) -> str:
     # What was left out stays out, so that a server with a new field and its default knows old requests again.
     digest = sha256(dumps(wanted.model_dump(exclude={"image"}, exclude_unset=True)))
     for image in images:
-        kind, data = ("bytes", image) if isinstance(image, bytes) else (image.type, (image.value or "").encode())
+        kind, value = ("bytes", image) if isinstance(image, bytes) else (image.type, image.value or b"")
+        data = value if isinstance(value, bytes) else value.encode()
         digest.update(f"\n{kind} {len(data)} ".encode())
         digest.update(data)
     return digest.hexdigest()
