@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from api_service import docs
+from api_service import docs, metrics_files
 from api_service.assets import read_folder
 from api_service.backend import Backend, connect
 from api_service.context import (
@@ -54,7 +54,7 @@ def create_app(settings: ApiSettings, backend: Backend | None = None) -> web.App
     """The application; without a ``backend`` it connects to the real one when it starts."""
     app = web.Application(middlewares=MIDDLEWARES, client_max_size=settings.max_body_bytes)
     app[SETTINGS] = settings
-    app[METRICS] = Metrics()
+    app[METRICS] = Metrics(settings, metrics_files.folder())
     app[FOLLOWERS] = set()
     app.on_shutdown.append(dismiss)
     if backend is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import Any
 
 from aiohttp import web
 
@@ -32,6 +33,10 @@ def check_id(model_id: str) -> str:
             "A model id is `name` or `project/version`, made of letters, digits, '.', '_' and '-', without '..'."
         )
     return model_id
+
+
+BY_MODEL = ("rates", "counters", "reasons", "histograms", "recent", "speeds", "pending")
+"""What a worker tells by model."""
 
 
 async def fleet_of(request: web.Request, *, fresh: bool = False) -> Fleet:
@@ -115,6 +120,9 @@ def _seen_by(key: ApiKey, worker: WorkerInfo) -> WorkerInfo:
     return replace(
         worker,
         held=[model for model in worker.held if key.sees(str(model.get("id", "")))],
-        rates={name: rate for name, rate in worker.rates.items() if key.sees(name)},
-        counters={name: counts for name, counts in worker.counters.items() if key.sees(name)},
+        **{name: _of_seen(key, getattr(worker, name)) for name in BY_MODEL},
     )
+
+
+def _of_seen(key: ApiKey, values: dict[str, Any]) -> dict[str, Any]:
+    return {model: value for model, value in values.items() if key.sees(model)}

@@ -1,115 +1,166 @@
-"""Figures for Prometheus: what this process served, and the fleet as Redis shows it.
+"""Figures for Prometheus: what this process (or all processes of this server) served, and the fleet as Redis shows it.
 
-Requests are counted per process. Workers, queues and models come from the fleet's snapshot, so that every replica
-answers the same figures for them.
+Requests are counted per process; several processes on one port count into files that they share, so that whichever is
+scraped answers for all. Workers, queues and models come from the fleet's snapshot: every replica tells the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    Summary,
+    generate_latest,
+    multiprocess,
+)
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from typing_extensions import override
 
+from api_service import roboflow_metrics
 from shared.fleet.state import Fleet
-
-# From a cached answer (1 ms) to the default time limit of a request (60 s).
-SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+from shared.metrics import queues, workers
+from shared.metrics.histogram import SECONDS
+from shared.metrics.labels import ModelLabels, method
+from shared.metrics.settings import MetricsSettings
 
 
 class Metrics:
-    """The counters of one application; each has its own registry, so that tests do not share them."""
+    """The counters of one application; each has its own registry, so that tests do not share them.
 
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
+    ``folder`` is where the processes of this server count, when there are several.
+    """
+
+    def __init__(self, settings: MetricsSettings, folder: Path | None = None) -> None:
+        own = CollectorRegistry()
         self.requests = Counter(
-            "visionfleet_http_requests", "Requests answered.", ["method", "route", "status"], registry=self.registry
+            "visionfleet_http_requests", "Requests answered.", ["method", "route", "status"], registry=own
         )
         self.seconds = Histogram(
             "visionfleet_http_request_seconds",
             "Time from a request's arrival to its answer.",
-            ["route"],
+            ["method", "route"],
             buckets=SECONDS,
-            registry=self.registry,
+            registry=own,
+        )
+        self.received = Summary(
+            "visionfleet_http_request_bytes", "Bytes of requests' bodies, as declared.", ["route"], registry=own
+        )
+        self.sent = Summary("visionfleet_http_response_bytes", "Bytes of answers' bodies.", ["route"], registry=own)
+        self.failures = Counter(
+            "visionfleet_http_failures", "Requests answered with an error, by its code.", ["code"], registry=own
         )
         self.stages = Histogram(
             "visionfleet_stage_seconds",
             "Time that inference requests spent in each stage.",
             ["stage"],
             buckets=SECONDS,
-            registry=self.registry,
+            registry=own,
         )
-        self.in_flight = Gauge("visionfleet_http_in_flight", "Requests being answered now.", registry=self.registry)
-        self._fleet = FleetCollector()
+        self.in_flight = Gauge(
+            "visionfleet_http_in_flight", "Requests being answered now.", registry=own, multiprocess_mode="livesum"
+        )
+        self._fleet = FleetCollector(settings)
+        self.registry = CollectorRegistry()
+        if folder is None:
+            self._own: Collector = Registry(own)
+            ProcessCollector(registry=self.registry)
+        else:
+            self._own = multiprocess.MultiProcessCollector(None, str(folder))  # type: ignore[no-untyped-call] # untyped
+        PlatformCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+        self.registry.register(roboflow_metrics.WithTheirNames(self._own))
         self.registry.register(self._fleet)
 
-    def observe(self, method: str, route: str, status: int, seconds: float) -> None:
+    def observe(self, verb: str, route: str, status: int, seconds: float) -> None:
         """Count one answer. ``route`` is a path template: labels must not grow with what clients send."""
-        self.requests.labels(method, route, str(status)).inc()
-        self.seconds.labels(route).observe(seconds)
+        verb = method(verb)
+        self.requests.labels(verb, route, str(status)).inc()
+        self.seconds.labels(verb, route).observe(seconds)
+
+    def observe_bytes(self, route: str, received: int, sent: int) -> None:
+        """Count the bytes of one request and its answer."""
+        self.received.labels(route).observe(received)
+        self.sent.labels(route).observe(sent)
+
+    def observe_failure(self, code: str) -> None:
+        """Count one error by its machine-readable code."""
+        self.failures.labels(code).inc()
 
     def observe_stages(self, timings: Mapping[str, float]) -> None:
         """Count the stages (in ms) of one inference request."""
         for stage, milliseconds in timings.items():
             self.stages.labels(stage).observe(milliseconds / 1000)
 
-    def render(self, fleet: Fleet | None) -> bytes:
+    def render(self, fleet: Fleet | None, dead_letters: int = 0) -> bytes:
         """The text of /metrics; without a fleet (Redis is away) only this process's own figures."""
-        self._fleet.fleet = fleet
+        self._fleet.fleet, self._fleet.dead_letters = fleet, dead_letters
         return generate_latest(self.registry)
+
+
+class Registry(Collector):
+    """A registry's metrics, for another one."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+
+    @override
+    def collect(self) -> Iterator[Metric]:
+        yield from self._registry.collect()
 
 
 class FleetCollector(Collector):
     """Workers, queues and models of the latest snapshot."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: MetricsSettings) -> None:
         self.fleet: Fleet | None = None
+        self.dead_letters = 0
+        self._settings = settings
+        self._labels = ModelLabels(settings.metrics_max_models)
 
     @override
     def collect(self) -> Iterator[Metric]:
+        fleet, letters = self.fleet, self.dead_letters
         up = GaugeMetricFamily("visionfleet_queue_reachable", "1 when the fleet's state could be read from Redis.")
-        up.add_metric([], 0 if self.fleet is None else 1)
+        up.add_metric([], 0 if fleet is None else 1)
         yield up
-        if self.fleet is not None:
-            yield from _workers(self.fleet)
-            yield from _queues(self.fleet)
-            yield from _models(self.fleet)
+        if fleet is None:
+            return
+        yield _count(fleet)
+        if self._settings.metrics_workers:
+            yield from workers.families(fleet.workers, self._labels)
+        yield from queues.families(fleet, self._labels)
+        yield _models(fleet, self._labels)
+        yield from roboflow_metrics.recent(fleet)
+        yield GaugeMetricFamily("visionfleet_dead_letters", "Jobs that lost every worker that took them.", letters)
 
 
-def _workers(fleet: Fleet) -> Iterator[Metric]:
-    for name, text, attribute in (
-        ("running", "Jobs that the worker runs now.", "running"),
-        ("held_models", "Models in the worker's memory.", "held"),
-        ("jobs", "Jobs that the worker finished since its start.", "jobs"),
-        ("failures", "Jobs that failed on the worker since its start.", "failures"),
-        ("rss_bytes", "Resident memory of the worker.", "rss_bytes"),
-    ):
-        metric = GaugeMetricFamily(f"visionfleet_worker_{name}", text, labels=["worker", "hardware"])
-        for worker in fleet.workers:
-            value = getattr(worker, attribute)
-            metric.add_metric([worker.id, worker.hardware], len(value) if isinstance(value, list) else value)
-        yield metric
+def _count(fleet: Fleet) -> Metric:
+    metric = GaugeMetricFamily("visionfleet_workers", "Live workers.", labels=["hardware", "state"])
+    found: dict[tuple[str, str], int] = {}
+    for worker in fleet.workers:
+        found[worker.hardware, worker.state] = found.get((worker.hardware, worker.state), 0) + 1
+    for place, count in found.items():
+        metric.add_metric(place, count)
+    return metric
 
 
-def _queues(fleet: Fleet) -> Iterator[Metric]:
-    for name, text, attribute, scale in (
-        ("waiting", "Jobs that no worker took yet.", "waiting", 1.0),
-        ("running", "Jobs that workers took and did not finish.", "running", 1.0),
-        ("bytes", "Bytes of the queue's jobs.", "bytes", 1.0),
-        ("oldest_seconds", "Age of the oldest waiting job.", "oldest_ms", 0.001),
-    ):
-        metric = GaugeMetricFamily(f"visionfleet_queue_{name}", text, labels=["hardware", "lane", "model"])
-        for queue in fleet.queues:
-            metric.add_metric([queue.hardware, queue.lane, queue.model], (getattr(queue, attribute) or 0) * scale)
-        yield metric
-
-
-def _models(fleet: Fleet) -> Iterator[Metric]:
+def _models(fleet: Fleet, labels: ModelLabels) -> Metric:
     loaded = GaugeMetricFamily(
         "visionfleet_model_loaded_on", "Workers that hold the model in memory.", labels=["model"]
     )
+    found: dict[str, int] = {}
     for model in fleet.models.values():
-        loaded.add_metric([model.id], len(model.loaded_on))
-    yield loaded
+        label = labels.of(model.id)
+        found[label] = found.get(label, 0) + len(model.loaded_on)
+    for label, count in found.items():
+        loaded.add_metric([label], count)
+    return loaded

@@ -14,6 +14,7 @@ from types import FrameType
 
 import structlog
 
+from api_service import metrics_files
 from api_service.settings import ApiSettings
 
 CANNOT_LISTEN = 3
@@ -39,6 +40,7 @@ class Processes:
         """Serve until SIGTERM or SIGINT, then let all children drain."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
+        metrics_files.share()
         for _ in range(self._settings.processes):
             self._fork()
         while not self._stopping.wait(POLL_S):
@@ -47,6 +49,7 @@ class Processes:
             os.kill(pid, signal.SIGTERM)
         while self._children:
             self._children.discard(os.wait()[0])
+        metrics_files.remove()
         return self._code
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
@@ -56,6 +59,7 @@ class Processes:
         pid, status = os.waitpid(-1, os.WNOHANG)
         if pid in self._children:
             self._children.discard(pid)
+            metrics_files.forget(pid)
             code = os.waitstatus_to_exitcode(status)
             log.error("server.died", pid=pid, exit_code=code)
             if code == CANNOT_LISTEN:

@@ -8,12 +8,13 @@ from pydantic import Field
 
 from shared.access.settings import AccessSettings
 from shared.batches.settings import UrlSettings
+from shared.metrics.settings import MetricsSettings
 from shared.settings import LogSettings, QueueSettings, RedisSettings
 
 MIB = 2**20
 
 
-class ApiSettings(RedisSettings, QueueSettings, LogSettings, UrlSettings, AccessSettings):
+class ApiSettings(RedisSettings, QueueSettings, LogSettings, UrlSettings, AccessSettings, MetricsSettings):
     """How the front door listens, what it accepts and how long it waits, beside what every service reads."""
 
     host: str = Field(default="127.0.0.1", description="Address to listen on; loopback unless you open it on purpose.")

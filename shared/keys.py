@@ -32,6 +32,8 @@ vf:workers                       zset, worker id -> time of its last heartbeat i
 vf:worker:{id}                   string, msgpack of WorkerInfo. Written by that worker; lives 6 s after its last beat.
 vf:catalog:{hardware}            hash, model id -> msgpack of ModelInfo. Written by workers; lives 60 s after
                                  the last beat.
+vf:speeds:{hardware}             hash, model id -> jobs per second of the worker that served it last, for the backlog of
+                                 a pool without workers. Written by workers; lives 30 days after the last beat.
 vf:active                        hash, model id -> ms when it was added or loaded. Written by API and workers; lives
                                  until the model is removed.
 vf:removed                       hash, model id -> ms when its removal was asked for. Written by the API; lives until
@@ -196,6 +198,11 @@ def worker(worker_id: str) -> str:
 def catalog(hardware: str) -> str:
     """Models that the workers with this hardware tag can serve."""
     return f"vf:catalog:{hardware}"
+
+
+def speeds(hardware: str) -> str:
+    """How fast a worker with this hardware tag was, by model."""
+    return f"vf:speeds:{hardware}"
 
 
 def adopt(hardware: str, model: str) -> str:

@@ -33,7 +33,11 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
         raise
     finally:
         metrics.in_flight.dec()
-    metrics.observe(request.method, route_of(request), response.status, call.elapsed())
+    route = route_of(request)
+    metrics.observe(request.method, route, response.status, call.elapsed())
+    metrics.observe_bytes(route, request.content_length or 0, response.content_length or 0)
+    if call.error_code is not None:
+        metrics.observe_failure(call.error_code)
     return response
 
 

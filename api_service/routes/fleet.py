@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any
 
 from aiohttp import web
 
 from api_service import catalog, reply
 from api_service.route import Route
 from api_service.schemas.models import FleetAnswer, ModelsAnswer
+from shared.fleet.state import WorkerInfo
 
 
 async def fleet(request: web.Request) -> web.Response:
@@ -16,11 +18,17 @@ async def fleet(request: web.Request) -> web.Response:
     now = await catalog.fleet_of(request)
     return reply.json(
         {
-            "workers": [asdict(worker) for worker in now.workers],
+            "workers": [_without_histograms(worker) for worker in now.workers],
             "models": [asdict(model) for model in now.models.values()],
             "queues": [asdict(queue) for queue in now.queues],
         }
     )
+
+
+def _without_histograms(worker: WorkerInfo) -> dict[str, Any]:
+    shown = asdict(worker)
+    del shown["histograms"]  # /metrics has them
+    return shown
 
 
 async def models(request: web.Request) -> web.Response:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from api_service import catalog
-from api_service.context import METRICS
+from api_service.context import BACKEND, METRICS
 from api_service.route import Route
 from shared.errors import QueueUnavailable
 
@@ -14,10 +16,10 @@ from shared.errors import QueueUnavailable
 async def metrics(request: web.Request) -> web.Response:
     """This process's figures and, while Redis answers, the fleet's."""
     try:
-        fleet = await catalog.fleet_of(request)
+        fleet, letters = await catalog.fleet_of(request), await request.app[BACKEND].dead.count()
     except QueueUnavailable:
-        fleet = None
-    text = request.app[METRICS].render(fleet)
+        fleet, letters = None, 0
+    text = await asyncio.to_thread(request.app[METRICS].render, fleet, letters)  # it reads files of /proc
     return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 

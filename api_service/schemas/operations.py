@@ -17,6 +17,7 @@ class Queue(Answer):
     model: str
     waiting: int
     running: int
+    stalled: int = Field(description="Jobs among the running whose worker was lost.")
     bytes: int
     oldest_ms: int = Field(description="Age of the oldest job that waits.")
     rate: float = Field(description="Jobs per second that its workers finish of this model, over the last ten seconds.")

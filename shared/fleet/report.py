@@ -12,6 +12,7 @@ from shared.redis import SyncRedis
 WORKER_TTL_MS = 6_000
 CATALOG_TTL_MS = 60_000
 ADOPT_TTL_MS = 600_000
+SPEEDS_TTL_MS = 30 * 86_400_000
 
 
 class FleetReporter:
@@ -35,6 +36,10 @@ class FleetReporter:
         if catalog:
             key = keys.catalog(worker.hardware)
             pipe.hset(key, mapping={model.id: encode(model) for model in catalog}).pexpire(key, CATALOG_TTL_MS)
+        if worker.speeds:
+            key = keys.speeds(worker.hardware)
+            pipe.hset(key, mapping={model: f"{speed:.6g}" for model, speed in worker.speeds.items()})
+            pipe.pexpire(key, SPEEDS_TTL_MS)
         pipe.execute()
 
     def forget(self, worker_id: str) -> None:

@@ -18,7 +18,9 @@ class WorkerInfo:
     ``rates`` jobs per second by model, both over the last ten seconds.
 
     ``held`` lists the models in its cache: {id, digest, bytes, pinned}. ``counters`` only grow: per model, images,
-    failures, batches and the ms spent in each phase.
+    failures, batches, the ms spent in each phase, and what the cache did; ``reasons`` counts failures by error code,
+    ``histograms`` are states of shared/metrics/histogram.py. ``recent`` are counts of the last ten seconds, ``speeds``
+    jobs per second while the worker has any of the model, ``pending`` the jobs that it has now.
     """
 
     id: str
@@ -41,6 +43,11 @@ class WorkerInfo:
     rates: dict[str, float] = field(default_factory=dict)
     rss_bytes: int = 0
     counters: dict[str, dict[str, float]] = field(default_factory=dict)
+    reasons: dict[str, dict[str, int]] = field(default_factory=dict)
+    histograms: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    recent: dict[str, dict[str, float]] = field(default_factory=dict)
+    speeds: dict[str, float] = field(default_factory=dict)
+    pending: dict[str, int] = field(default_factory=dict)
 
     @property
     def life(self) -> str:
@@ -78,7 +85,8 @@ class ModelInfo:
 
 @dataclass
 class QueueInfo:
-    """One job stream: jobs waiting and running, bytes held, age in ms of the oldest that waits.
+    """One job stream: jobs waiting and running, bytes held, age in ms of the oldest that waits; ``stalled`` are those
+    of the running whose worker was lost.
 
     ``rate`` is the jobs per second of this model that the workers which take from the queue finish, over all lanes.
     """
@@ -91,6 +99,7 @@ class QueueInfo:
     bytes: int
     oldest_ms: int
     rate: float = 0.0
+    stalled: int = 0
 
     @property
     def backlog_s(self) -> float | None:
@@ -102,12 +111,15 @@ class QueueInfo:
 
 @dataclass
 class Fleet:
-    """Everything at one moment. ``active`` are the ids and aliases that the registry lists."""
+    """Everything at one moment. ``active`` are the ids and aliases that the registry lists; ``speeds`` are, by hardware
+    tag and model, the jobs per second of the worker that served it last, which may be gone.
+    """
 
     workers: list[WorkerInfo] = field(default_factory=list)
     models: dict[str, ModelInfo] = field(default_factory=dict)
     queues: list[QueueInfo] = field(default_factory=list)
     active: set[str] = field(default_factory=set)
+    speeds: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def resolve(self, name: str) -> ModelInfo | None:
         """The model of that id or alias."""

@@ -8,6 +8,7 @@ replica has just written.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -128,14 +129,18 @@ class FleetView:
         pipe.zrange(keys.WORKERS, 0, -1).smembers(keys.QUEUES).hkeys(keys.ACTIVE).hkeys(keys.REMOVED)
         for tag in keys.HARDWARE_TAGS:
             pipe.hvals(keys.catalog(tag))
-        ids, streams, active, removed, *catalogs = await pipe.execute()
+        for tag in keys.HARDWARE_TAGS:
+            pipe.hgetall(keys.speeds(tag))
+        ids, streams, active, removed, *found = await pipe.execute()
+        catalogs, speeds = found[: len(keys.HARDWARE_TAGS)], found[len(keys.HARDWARE_TAGS) :]
         workers = await self._workers(ids)
         models = _merge(catalogs, workers)
         queues = await self._queues(streams)
         for queue in queues:
             takers = [worker for worker in workers if queue.hardware in (keys.ANY_HARDWARE, worker.hardware)]
             queue.rate = sum(worker.rates.get(queue.model, 0.0) for worker in takers)
-        return Fleet(workers, models, queues, _active(active, removed, models))
+        seen = {tag: _speeds(pairs) for tag, pairs in zip(keys.HARDWARE_TAGS, speeds, strict=True)}
+        return Fleet(workers, models, queues, _active(active, removed, models), seen)
 
     async def _workers(self, ids: Iterable[bytes]) -> list[WorkerInfo]:
         names = [keys.worker(worker.decode()) for worker in ids]
@@ -150,9 +155,18 @@ class FleetView:
         if isinstance(rows, RedisError):
             raise rows
         return [
-            QueueInfo(*keys.parse_queue(name), waiting, running, size, oldest)
-            for name, (waiting, running, _, size, oldest) in zip(names, rows, strict=True)
+            QueueInfo(*keys.parse_queue(name), waiting, running, size, oldest, stalled=stalled)
+            for name, (waiting, running, stalled, size, oldest) in zip(names, rows, strict=True)
         ]
+
+
+def _speeds(pairs: Mapping[bytes, bytes]) -> dict[str, float]:
+    """Jobs per second by model; what is no number is left out."""
+    found: dict[str, float] = {}
+    for model, value in pairs.items():
+        with contextlib.suppress(ValueError):
+            found[model.decode(errors="replace")] = float(value)
+    return found
 
 
 def _active(active: Iterable[bytes], removed: Iterable[bytes], models: Mapping[str, ModelInfo]) -> set[str]:

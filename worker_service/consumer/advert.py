@@ -55,7 +55,11 @@ class Advert:
             info.prepared = len(self.pipeline.held)
             info.running = int(self.pipeline.batch_started is not None)
             info.jobs, info.failures = counters.total("jobs"), counters.total("failures")
-            info.rate, info.rates, info.counters = counters.rate(), counters.rates(), counters.snapshot()
+            info.rate, info.rates, info.recent = counters.rate(), counters.rates(), counters.recent()
+            info.counters, info.reasons = counters.snapshot(), counters.reasons()
+            info.histograms, info.speeds, info.pending = counters.histograms(), counters.speeds(), counters.pending()
+        for model, counts in self._engine.cache_counts().items():
+            info.counters.setdefault(model, {}).update(counts)
         return info
 
     def catalog(self) -> list[ModelInfo]:

@@ -11,17 +11,19 @@ import structlog
 from shared.errors import VisionfleetError
 from shared.fleet.report import FleetReporter
 from shared.jobs import JobResult
+from shared.metrics.settings import MetricsSettings
 from shared.queue.consumer import QueueConsumer, Taken
 from shared.redis import RedisError, SyncRedis, connect
 from shared.settings import QueueSettings, RedisSettings
 from shared.workflows.settings import WorkflowSettings
 from worker_service.consumer.advert import Advert
 from worker_service.consumer.intake import Intake
+from worker_service.consumer.metrics import Exporter
 from worker_service.consumer.pipeline import Pipeline, Threads
 from worker_service.consumer.scout import Every, Scout
 from worker_service.consumer.settings import ConsumerSettings
 from worker_service.engine.engine import Engine
-from worker_service.workflows.line import WorkflowLine
+from worker_service.workflows.line import Limits, WorkflowLine
 from worker_service.workflows.runner import Runner
 
 PROGRESS_EVERY_S = 0.25
@@ -50,10 +52,12 @@ class Consumer:
         self._intake = Intake(self._queue, self._pipeline, self._held, self.advert.hardware)
         settings_of_workflows = WorkflowSettings()
         self._runner = Runner(settings_of_workflows, client, engine, self._pipeline, (redis, queue))
+        limits = Limits(settings_of_workflows.workflow_runs, self._lease_s)
         self._workflows = WorkflowLine(
-            self._queue, self._runner, self._finish, identity, settings_of_workflows.workflow_runs, self._lease_s
+            self._queue, self._runner, self._finish, identity, limits, self._pipeline.counters
         )
         scout = Scout(self._queue, self._reporter, engine, self._pipeline, self.advert)
+        self._exporter = Exporter(MetricsSettings(), self.advert.info)
         self._beat = Every("beat", settings.heartbeat_ms / 1000, scout.beat)
         self._renew = Every("renew", self._lease_s / 4, scout.renew)
         self._chores = [
@@ -70,6 +74,7 @@ class Consumer:
         self._pipeline.start()
         self._beat.start()
         self._renew.start()
+        self._exporter.start()
         try:
             self._engine.preload()
         except VisionfleetError as error:
@@ -92,6 +97,7 @@ class Consumer:
         self._runner.close()
         self._renew.stop()
         self._beat.stop()
+        self._exporter.stop()
         try:
             self._reporter.forget(self.advert.id)
         except RedisError:

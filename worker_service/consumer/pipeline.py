@@ -105,6 +105,7 @@ class Pipeline:
         with self._changed:
             self._in_flight.add(taken)
         job = taken.job
+        self.counters.begin(job.model)
         try:
             work = self._begin(taken)
         except VisionfleetError as error:
@@ -213,6 +214,7 @@ class Pipeline:
             outcomes.append((item, self._postprocess(item, raw)))
         model = batch[0].work.model.manifest.id
         self.counters.add(model, batches=1, batch_images=len(batch), infer_ms=infer_ms, post_ms=clock_ms() - begun)
+        self.counters.observe(model, "batch_size", len(batch))
         self._settle(outcomes)
 
     def _postprocess(self, item: Item, raw: Raw | None) -> dict[str, Any]:
@@ -235,12 +237,20 @@ class Pipeline:
         for item, outcome in outcomes:
             work = item.work
             self.counters.add(work.model.manifest.id, images=1, failures=float("error" in outcome))
+            if "error" in outcome:
+                self.counters.fail(work.model.manifest.id, outcome["error"]["code"])
         for work in ended:
-            phases = {name: work.timings.get(name, 0.0) for name in ("decode_ms", "preprocess_ms")}
-            self.counters.add(work.model.manifest.id, jobs=1, queue_ms=float(work.taken.waited_ms), **phases)
+            self._count(work)
         if ended and not self._ended:
             self._post.submit(self._flush)
         self._ended += ((work.taken, work.result(*self._identity)) for work in ended)
+
+    def _count(self, work: Work) -> None:
+        model, waited = work.model.manifest.id, float(work.taken.waited_ms)
+        phases = {name: work.timings.get(name, 0.0) for name in ("decode_ms", "preprocess_ms")}
+        self.counters.add(model, jobs=1, queue_ms=waited, **phases)
+        self.counters.observe(model, "queue_seconds", waited / 1000)
+        self.counters.observe(model, "request_seconds", (waited + clock_ms() - work.started) / 1000)
 
     def _flush(self) -> None:
         """Write, in one round trip, every result that was ready when the post thread came to this."""
@@ -252,6 +262,7 @@ class Pipeline:
         result.attempt, (result.worker, result.hardware) = taken.attempt, self._identity
         result.timings = {"queue_ms": float(taken.waited_ms)}
         self.counters.add(taken.job.model, jobs=1, failures=1)
+        self.counters.fail(taken.job.model, error.code)
         return result
 
     def _hand_over(self, ended: Sequence[tuple[Taken, JobResult]]) -> None:
@@ -278,5 +289,8 @@ class Pipeline:
                 self._end([(ended[0][0], self._failed(ended[0][0], BROKEN))])
         finally:
             with self._changed:
-                self._in_flight.difference_update(taken for taken, _ in ended)
+                left = [taken for taken, _ in ended if taken in self._in_flight]
+                self._in_flight.difference_update(left)
                 self._changed.notify_all()
+            for taken in left:
+                self.counters.end(taken.job.model)

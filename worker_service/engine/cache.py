@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+import time
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ class ModelCache:
         self._pinned: set[str] = set()
         self._held: OrderedDict[str, tuple[AnyModel, str]] = OrderedDict()
         self._loading: dict[str, Future[AnyModel]] = {}
+        self._counts: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
         self._lock = Lock()
 
     def get(self, model_id: str, digest: str | None = None) -> AnyModel:
@@ -44,6 +46,7 @@ class ModelCache:
             held = self._held.get(model_id)
             if held is not None and digest in (None, held[1]):
                 self._held.move_to_end(model_id)
+                self._counts[model_id]["cache_hits"] += 1
                 return held[0]
             pending = self._loading.get(model_id)
             ours: Future[AnyModel] = Future()
@@ -55,6 +58,11 @@ class ModelCache:
         """Models in memory, least recently used first."""
         with self._lock:
             return [HeldModel(i, digest, m.bytes, i in self._pinned) for i, (m, digest) in self._held.items()]
+
+    def counts(self) -> dict[str, dict[str, float]]:
+        """By model, what only grows: cache_hits, loads, load_ms, load_failures, evictions."""
+        with self._lock:
+            return {model_id: dict(counts) for model_id, counts in self._counts.items()}
 
     def pin(self, model_id: str) -> None:
         """Never evict the model from now on, held already or not."""
@@ -69,15 +77,19 @@ class ModelCache:
 
     def _fill(self, model_id: str, future: Future[AnyModel]) -> AnyModel:
         """Load for everybody who waits on ``future``."""
+        begun = time.monotonic()
         try:
             model, digest = self._load(model_id)
         except BaseException as error:
             with self._lock:
                 del self._loading[model_id]
+                self._counts[model_id]["load_failures"] += 1
             future.set_exception(error)
             raise
         with self._lock:
             del self._loading[model_id]
+            self._counts[model_id]["loads"] += 1
+            self._counts[model_id]["load_ms"] += (time.monotonic() - begun) * 1000
             self._held[model_id] = (model, digest)
             self._held.move_to_end(model_id)
             self._evict(keep=model_id)
@@ -89,6 +101,7 @@ class ModelCache:
             if not self._over():
                 return
             del self._held[model_id]
+            self._counts[model_id]["evictions"] += 1
 
     def _over(self) -> bool:
         total = sum(model.bytes for model, _ in self._held.values())

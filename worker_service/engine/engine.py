@@ -81,6 +81,10 @@ class Engine:
         """Models in memory, least recently used first."""
         return self._cache.held()
 
+    def cache_counts(self) -> dict[str, dict[str, float]]:
+        """What the cache has done so far, by model: cache_hits, loads, load_ms, load_failures, evictions."""
+        return self._cache.counts()
+
     def holds(self, model_id: str) -> bool:
         """Whether the model of that id or alias is in memory."""
         return any(held.id == self.repository.resolve(model_id) for held in self._cache.held())

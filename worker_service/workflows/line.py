@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import structlog
 
@@ -15,6 +15,7 @@ from shared import keys
 from shared.errors import DeadlineExceeded, JobCanceled, VisionfleetError
 from shared.jobs import JobResult
 from shared.queue.consumer import QueueConsumer, Taken
+from worker_service.consumer.counters import Counters
 from worker_service.consumer.intake import Intake, streams_of
 from worker_service.consumer.pipeline import Room
 from worker_service.consumer.scout import Every
@@ -52,20 +53,34 @@ Finish: TypeAlias = Callable[[Sequence[tuple[Taken, JobResult]]], None]
 Work: TypeAlias = Callable[[Begun], dict[str, Any]]
 
 
+class Limits(NamedTuple):
+    """How many runs at the same time, and how long a lease of theirs holds."""
+
+    runs: int
+    lease_s: float
+
+
 class WorkflowLine:
     """Takes as many runs as it has threads. Start it, stop it."""
 
     def __init__(
-        self, queue: QueueConsumer, work: Work, finish: Finish, identity: tuple[str, str], runs: int, lease_s: float
+        self,
+        queue: QueueConsumer,
+        work: Work,
+        finish: Finish,
+        identity: tuple[str, str],
+        limits: Limits,
+        counters: Counters,
     ) -> None:
         self._queue, self._work, self._finish = queue, work, finish
-        self._identity, self._runs = identity, runs
+        self._counters = counters
+        self._identity, self._runs = identity, limits.runs
         self._in_flight: dict[Taken, Begun] = {}
         self._changed = threading.Condition()
-        self._pool = ThreadPoolExecutor(runs, "workflow")
+        self._pool = ThreadPoolExecutor(limits.runs, "workflow")
         self._intake = Intake(queue, self, lambda: [keys.WORKFLOW_QUEUE], identity[1])
-        self._renewal = Every("renew_workflows", lease_s / 4, lambda: queue.renew(self.held))
-        self._takeover = Every("take_over_workflows", lease_s / 8, self._take_over)
+        self._renewal = Every("renew_workflows", limits.lease_s / 4, lambda: queue.renew(self.held))
+        self._takeover = Every("take_over_workflows", limits.lease_s / 8, self._take_over)
 
     def start(self, prepare: Callable[[], Any]) -> None:
         """Begin to take runs; ``prepare`` is what would make the first one slow, and is done beside."""
@@ -107,6 +122,7 @@ class WorkflowLine:
         begun = Begun(taken)
         with self._changed:
             self._in_flight[taken] = begun
+        self._counters.begin(keys.WORKFLOW_QUEUE)
         self._pool.submit(self._run, begun)
 
     def _take_over(self) -> None:
@@ -130,12 +146,22 @@ class WorkflowLine:
         waited = float(taken.waited_ms)
         total = waited + (time.monotonic() - begun.started) * 1000
         result.timings = {"queue_ms": waited, **begun.timings, "total_ms": total}
+        self._count(result)
         try:
             self._finish([(taken, result)])
         except Exception:
             log.exception("result.unwritable", job=taken.job.id)
         finally:
             self._clean_up(begun)
+
+    def _count(self, result: JobResult) -> None:
+        counters, model = self._counters, keys.WORKFLOW_QUEUE
+        waited = result.timings["queue_ms"]
+        counters.add(model, jobs=1, failures=float(result.error is not None), queue_ms=waited)
+        counters.observe(model, "queue_seconds", waited / 1000)
+        counters.observe(model, "request_seconds", result.timings["total_ms"] / 1000)
+        if result.error is not None:
+            counters.fail(model, result.error["code"])
 
     def _clean_up(self, begun: Begun) -> None:
         for later in begun.after:
@@ -146,3 +172,4 @@ class WorkflowLine:
         with self._changed:
             self._in_flight.pop(begun.taken, None)
             self._changed.notify_all()
+        self._counters.end(keys.WORKFLOW_QUEUE)

@@ -25,6 +25,7 @@ async def test_queues(client: TestClient, fleet: MemoryFleet, letter: str) -> No
         "model": "shapes-detector",
         "waiting": 2,
         "running": 1,
+        "stalled": 0,
         "bytes": 1000,
         "oldest_ms": 1500,
         "rate": 4.0,

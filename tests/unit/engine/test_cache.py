@@ -143,3 +143,17 @@ def test_threads_hammering_keep_the_bound() -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(hammer, range(8)))
     assert len(cache.held()) <= 3
+
+
+def test_what_it_did_is_counted() -> None:
+    loader = Loader()
+    cache = ModelCache(loader, 1, 0)
+    for model in ("a", "a", "b"):
+        cache.get(model)
+    loader.fail = True
+    with pytest.raises(ModelLoadFailed):
+        cache.get("c")
+    counts = cache.counts()
+    assert counts["a"].pop("load_ms") >= 0
+    assert counts["a"] == {"loads": 1, "cache_hits": 1, "evictions": 1}
+    assert counts["c"] == {"load_failures": 1}

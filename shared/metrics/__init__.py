@@ -1,0 +1,1 @@
+"""What Prometheus is told: the fleet's figures, by whoever serves them."""
