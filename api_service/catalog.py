@@ -117,11 +117,8 @@ def _unknown(model_id: str) -> ModelNotFound:
 
 
 def _seen_by(key: ApiKey, worker: WorkerInfo) -> WorkerInfo:
-    return replace(
-        worker,
-        held=[model for model in worker.held if key.sees(str(model.get("id", "")))],
-        **{name: _of_seen(key, getattr(worker, name)) for name in BY_MODEL},
-    )
+    told: dict[str, Any] = {name: _of_seen(key, getattr(worker, name)) for name in BY_MODEL}
+    return replace(worker, held=[model for model in worker.held if key.sees(str(model.get("id", "")))], **told)
 
 
 def _of_seen(key: ApiKey, values: dict[str, Any]) -> dict[str, Any]:
