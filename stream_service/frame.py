@@ -62,6 +62,7 @@ class FrameResult:
         outputs: a workflow's outputs by name; None for a model.
         timings: ms, of encode, queue, decode, preprocess, infer, post and total.
         age_ms: from the frame's arrival to this result.
+        run: tells this run through a file from others; "" for live sources.
     """
 
     pipeline_id: str
@@ -74,6 +75,12 @@ class FrameResult:
     outputs: dict[str, Any] | None = None
     timings: dict[str, float] = field(default_factory=dict)
     age_ms: float = 0.0
+    run: str = ""
+
+    @property
+    def once(self) -> tuple[str, int]:
+        """By what a second result of the same frame of a file is known, after a takeover; ("", 0) for live sources."""
+        return (f"{self.run}:{self.frame.source_id}", self.frame.number) if self.run else ("", 0)
 
     @property
     def ok(self) -> bool:

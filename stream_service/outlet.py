@@ -14,6 +14,7 @@ from shared.streams.settings import StreamLimits
 
 log = structlog.get_logger(__name__)
 FULL_AGAIN_S = 0.05
+NOT_ONCE = ("", 0)
 
 
 class RedisOutlet:
@@ -26,22 +27,24 @@ class RedisOutlet:
         self.watching: set[str] = set()
         self.too_large = 0
 
-    async def buffer(self, item: dict[str, Any], most: int, *, wait: bool = False) -> None:
+    async def buffer(
+        self, item: dict[str, Any], most: int, *, wait: bool = False, once: tuple[str, int] = NOT_ONCE
+    ) -> None:
         """Append to the buffer that ``consume`` empties. Raises LeaseLost, QueueUnavailable, QueueFull."""
         packed = self._packed(item)
         what = "wait" if wait else "buffer"
         key = keys.stream_buffer(self._lease.id)
         while packed is not None:
-            if await self._ownership.write(self._lease, what, key, packed, most):
+            if await self._ownership.write(self._lease, what, key, packed, most, once):
                 return
             await asyncio.sleep(FULL_AGAIN_S)
 
-    async def publish(self, item: dict[str, Any]) -> None:
+    async def publish(self, item: dict[str, Any], *, once: tuple[str, int] = NOT_ONCE) -> None:
         """Append to the live feed. Raises as ``buffer``."""
         packed = self._packed(item)
         if packed is not None:
             feed = keys.stream_feed(self._lease.id)
-            await self._ownership.write(self._lease, "feed", feed, packed, self._limits.stream_feed_length)
+            await self._ownership.write(self._lease, "feed", feed, packed, self._limits.stream_feed_length, once)
 
     async def show(self, source_id: str, jpeg: bytes) -> None:
         """Replace a source's preview. Raises as ``buffer``."""

@@ -6,7 +6,8 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
+from hashlib import sha256
 from typing import Any
 
 import structlog
@@ -58,7 +59,9 @@ class Pipeline:
         self._sinks: list[tuple[SinkSpec, SinkRunner]] = []
         self._error: dict[str, Any] | None = None
         self._draining: asyncio.Task[None] | None = None
-        self._done = {name: int(source.get("done", 0)) for name, source in lease.status.get("sources", {}).items()}
+        same = lease.status.get("restarts", 0) == lease.restarts
+        sources = lease.status.get("sources", {}) if same else {}
+        self._done = {name: int(source.get("done", 0)) for name, source in sources.items()}
 
     async def apply(self) -> None:
         """Start, change, pause, go on: whatever it takes to be as wanted. Does nothing when it is."""
@@ -72,6 +75,7 @@ class Pipeline:
         await self._apply_sinks()
         for source_id in [one for one in self.lanes if one not in {source.id for source in self._spec.sources}]:
             await self._stop_lane(source_id)
+            self._done.pop(source_id, None)
         for index, source in enumerate(self._spec.sources):
             await self._apply_source(index, source, before)
 
@@ -114,10 +118,15 @@ class Pipeline:
             own = lane.report(now) if lane is not None else {"state": "paused", "reference": source.shown}
             counts = dict(self._figures[source.id].counts) if source.id in self._figures else {}
             sources[source.id] = {"done": self._done.get(source.id, 0), **own, "counts": counts}
+            waiting = [runner.first_unwritten(source.id) for _, runner in self._sinks]
+            firsts = [number for number in waiting if number is not None]
+            # What waits in our memory is lost with us: the next owner begins before it.
+            sources[source.id]["done"] = min([sources[source.id]["done"], *(number - 1 for number in firsts)])
         return {
             "sources": sources,
             "sinks": [runner.report() for _, runner in self._sinks],
             "error": self._error,
+            "restarts": self._restarts,
             "reported_at": time.time(),
         }
 
@@ -125,6 +134,8 @@ class Pipeline:
         lane, desired = self.lanes.get(source.id), self.lease.desired
         if lane is not None and not self._still_fits(lane, source, before):
             await self._stop_lane(source.id)
+            if lane.subscription.spec.reference != source.reference:
+                self._done.pop(source.id, None)
             lane = None
         if lane is None and desired != "paused":
             lane = self._start_lane(index, source)
@@ -219,5 +230,13 @@ class Pipeline:
             lane.figures.counts["lease_lost"] += 1  # somebody else may be giving out results of this stream by now
             return
         result = result_of(self.lease.id, self.lease.epoch, lane.sequence, (frame, outcome, age_ms))
+        if not lane.subscription.live:
+            result.run = f"{self._restarts}:{digest(lane.subscription.spec.reference)}"
         for _, runner in self._sinks:
             await runner.put(result, live=lane.subscription.live)
+
+
+@lru_cache(maxsize=256)
+def digest(reference: str | int) -> str:
+    """A short name of a file."""
+    return sha256(str(reference).encode()).hexdigest()[:8]

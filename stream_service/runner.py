@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
+from collections import Counter, defaultdict, deque
 from typing import Any
 
 import structlog
@@ -29,6 +29,7 @@ class SinkRunner:
         self._timeout_s = None if sink.patient else timeout_s
         self._queue: asyncio.Queue[FrameResult | None] = asyncio.Queue(sink.queue)
         self._task: asyncio.Task[None] | None = None
+        self._unwritten: dict[str, deque[int]] = defaultdict(deque)
         self._logged = float("-inf")
         self._ended = False
 
@@ -44,7 +45,17 @@ class SinkRunner:
                 self.counts["sink_full"] += 1
             self._queue.put_nowait(result)
         else:
-            await self._queue.put(result)
+            unwritten = self._unwritten[result.frame.source_id]
+            unwritten.append(result.frame.number)
+            try:
+                await self._queue.put(result)
+            except asyncio.CancelledError:
+                unwritten.pop()
+                raise
+
+    def first_unwritten(self, source_id: str) -> int | None:
+        """The number of the first frame of a file that it was given and has not taken; after a takeover it counts."""
+        return next(iter(self._unwritten[source_id]), None)
 
     async def drain(self) -> None:
         """Let it finish what waits, then close it. A patient sink takes as long as it wants."""
@@ -77,6 +88,8 @@ class SinkRunner:
             while not self._ended and (result := await self._queue.get()) is not None:
                 if await self._attempt(self.sink.write(result), "failed"):
                     self.counts["written"] += 1
+                if unwritten := self._unwritten[result.frame.source_id]:
+                    unwritten.popleft()
         finally:
             await self._attempt(self.sink.close(), "failed_closes")
 

@@ -33,14 +33,16 @@ class SinkOptions(BaseModel):
 class Outlet(Protocol):
     """Where a sink may put things into Redis for the API. Writes of a stream's former owner have no effect.
 
-    Raises QueueUnavailable, and LeaseLost when another replica owns the stream now.
+    ``once`` is that of the result. Raises QueueUnavailable, and LeaseLost when another replica owns the stream now.
     """
 
-    async def buffer(self, item: dict[str, Any], most: int, *, wait: bool = False) -> None:
+    async def buffer(
+        self, item: dict[str, Any], most: int, *, wait: bool = False, once: tuple[str, int] = ("", 0)
+    ) -> None:
         """Append a result to the buffer that ``consume`` empties. It keeps the newest ``most``, or waits for room."""
         ...
 
-    async def publish(self, item: dict[str, Any]) -> None:
+    async def publish(self, item: dict[str, Any], *, once: tuple[str, int] = ("", 0)) -> None:
         """Append a result to the live feed (SSE, WebSocket), when somebody follows it."""
         ...
 

@@ -73,10 +73,15 @@ class Ownership:
         """Give it up, so that another may take it at once."""
         await self._renew(lease, report, 0, "")
 
-    async def write(self, lease: Lease, what: str, key: str, value: bytes, most: int) -> bool:
-        """Write a result. False when there is no room and nothing may be lost. Raises LeaseLost."""
+    async def write(
+        self, lease: Lease, what: str, key: str, value: bytes, most: int, once: tuple[str, int] = ("", 0)
+    ) -> bool:
+        """Write a result. False when there is no room and nothing may be lost. Raises LeaseLost.
+
+        ``once``: of a name and its growing numbers each is written once, whoever owned the stream meanwhile.
+        """
         names = [keys.stream(lease.id), key]
-        answer = await self._run(scripts.WRITE(names, self.replica, lease.epoch, what, value, most))
+        answer = await self._run(scripts.WRITE(names, self.replica, lease.epoch, what, value, most, *once))
         if answer == 0:
             raise LeaseLost("Another stream service owns the stream now, or it was terminated.")
         return bool(answer == 1)

@@ -33,7 +33,8 @@ class BufferSink(Sink):
     @override
     async def write(self, result: FrameResult) -> None:
         if result.ok:
-            await self.context.outlet.buffer(result.to_dict(), self.options.size, wait=self.patient)
+            outlet, size = self.context.outlet, self.options.size
+            await outlet.buffer(result.to_dict(), size, wait=self.patient, once=result.once)
 
 
 SINK = BufferSink

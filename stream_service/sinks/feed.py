@@ -16,7 +16,7 @@ class FeedSink(Sink):
     @override
     async def write(self, result: FrameResult) -> None:
         if self.context.outlet.watched("results"):
-            await self.context.outlet.publish(result.to_dict())
+            await self.context.outlet.publish(result.to_dict(), once=result.once)
 
 
 SINK = FeedSink

@@ -67,10 +67,12 @@ class FakeOutlet:
         self.shown: list[tuple[str, bytes]] = []
         self.watching = {"results", "preview"}
 
-    async def buffer(self, item: dict[str, Any], most: int, *, wait: bool = False) -> None:
+    async def buffer(
+        self, item: dict[str, Any], most: int, *, wait: bool = False, once: tuple[str, int] = ("", 0)
+    ) -> None:
         self.buffered = [*self.buffered, item][-most:]
 
-    async def publish(self, item: dict[str, Any]) -> None:
+    async def publish(self, item: dict[str, Any], *, once: tuple[str, int] = ("", 0)) -> None:
         self.published.append(item)
 
     async def show(self, source_id: str, jpeg: bytes) -> None:

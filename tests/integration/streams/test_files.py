@@ -68,3 +68,41 @@ async def test_a_killed_worker_costs_no_frame(system: System, video: Path) -> No
     got += await system.everything_of(stream)
     assert [one["frame_id"] for one in got] == list(range(1, FRAMES + 1))
     assert (await system.store.get(stream)).over == "ended"
+
+
+async def test_a_file_that_has_ended_begins_anew_on_request(system: System, video: Path) -> None:
+    stream = await system.create(str(video), sinks=WAITING)
+    first = await system.everything_of(stream)
+    await system.store.restart(stream)
+    assert plain(await system.everything_of(stream)) == plain(first)
+
+
+async def test_another_file_in_the_place_of_one_begins_at_its_first_frame(system: System, video: Path) -> None:
+    stream = await system.create(str(video), sinks=WAITING)
+    for _ in range(10):
+        await system.consumed(stream)
+    other = film.write(system.folder / "other.mp4", pictures=20)
+    now = await system.store.get(stream)
+    spec = now.spec.model_copy(update={"sources": [now.spec.sources[0].model_copy(update={"reference": str(other)})]})
+    await system.store.update(stream, spec, now.version)
+    results = await system.everything_of(stream)
+    assert [one["frame_id"] for one in results[-20:]] == list(range(1, 21))
+
+
+async def test_another_service_goes_on_with_a_file_whose_owner_was_killed(system: System) -> None:
+    """Results lie in the sink's queue, in the buffer and on the way: none is lost, none comes twice."""
+    long = film.write(system.folder / "long.mp4", pictures=150)
+    buffer = [{"type": "buffer", "size": 8, "when_full": "wait"}]
+    second = system.streams()
+    await system.ready(2)
+    streams = [await system.create(str(long), sinks=buffer) for _ in range(2)]  # one for each service
+    got: dict[str, list[int]] = {}
+    for stream in streams:
+        got[stream] = [(await system.consumed(stream))["frame_id"] for _ in range(30)]
+    owned = [one for one in await system.store.all() if str(second.pid) in one.owner]
+    assert len(owned) == 1
+    second.kill()
+    for stream in streams:
+        got[stream] += [one["frame_id"] for one in await system.everything_of(stream)]
+        assert got[stream] == list(range(1, 151))
+    assert (await system.store.get(owned[0].id)).epoch == 2
