@@ -12,6 +12,7 @@ from aiohttp import web
 
 from api_service import reply
 from api_service.context import BACKEND, SETTINGS, call_of
+from shared.access.rights import Rights
 from shared.errors import JobNotFound
 from shared.jobs import JobRecord, JobResult
 
@@ -105,6 +106,12 @@ def owner_to_list(request: web.Request) -> str | None:
     """Whose jobs the caller sees; None for everybody's: to administrators, and when tenants are not kept apart."""
     caller = call_of(request).caller
     return None if caller.is_admin or not request.app[SETTINGS].multi_tenant else caller.owner
+
+
+def rights_of(request: web.Request) -> Rights:
+    """What the caller may use, for work that goes on without it."""
+    caller = call_of(request).caller
+    return Rights(caller.owner, owner_to_list(request), () if caller.key is None else caller.key.models)
 
 
 def iso(milliseconds: int | None) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from aiohttp import web
 from pydantic import ValidationError
 
-from api_service import catalog, jobs, workflows
+from api_service import catalog, jobs
 from api_service.context import FOLLOWERS, SETTINGS, STREAMS, WORKFLOWS, call_of
 from api_service.errors import from_pydantic
 from api_service.schemas.streams import StreamChange
@@ -45,8 +46,9 @@ async def create(request: web.Request, spec: PipelineSpec, *, probe: bool) -> tu
     """
     await check_model(request, spec)
     await pin_workflow(request, spec.workflow)
-    seen = await request.app[STREAMS].probe(spec) if probe else {}
-    stream_id = await request.app[STREAMS].create(spec, call_of(request).caller.owner)
+    rights = jobs.rights_of(request)
+    seen = await request.app[STREAMS].probe(spec, None, rights) if probe else {}
+    stream_id = await request.app[STREAMS].create(spec, rights)
     return await request.app[STREAMS].get(stream_id), seen
 
 
@@ -64,22 +66,19 @@ async def check_model(request: web.Request, spec: PipelineSpec) -> None:
 
 
 async def pin_workflow(request: web.Request, workflow: WorkflowSpec | None) -> None:
-    """Put a saved workflow's definition in its place, and what the caller may use, whatever the request says of it.
+    """Put a saved workflow's definition in its place.
 
     A stream that another service takes up must run what it ran before: what is saved later does not count.
     Raises WorkflowNotFound.
     """
-    if workflow is None:
-        return
-    key = call_of(request).caller.key
-    workflow.owner, workflow.models = workflows.owner_of(request), [] if key is None else list(key.models)
-    if workflow.specification is not None or not workflow.workflow_id:
+    if workflow is None or workflow.specification is not None or not workflow.workflow_id:
         return
     if (workflow.workspace_name or LOCAL) != LOCAL:
         raise NotFound(
             f"There is no workspace {workflow.workspace_name!r} here; saved workflows are in the workspace 'local'."
         )
-    found = await request.app[WORKFLOWS].get(workflow.workflow_id, workflow.workflow_version_id, workflow.owner)
+    sees = jobs.owner_to_list(request)
+    found = await request.app[WORKFLOWS].get(workflow.workflow_id, workflow.workflow_version_id, sees)
     workflow.specification = found.definition
     workflow.workspace_name, workflow.workflow_version_id = LOCAL, str(found.version)
 
@@ -105,13 +104,15 @@ async def change(request: web.Request, change: StreamChange) -> Stream:
         stream = await own(request)
         spec = changed(stream.spec, change)
         await check_model(request, spec)
+        rights = dataclasses.replace(jobs.rights_of(request), owner=stream.tenant)
         if spec.workflow != stream.spec.workflow:
             await pin_workflow(request, renamed(stream.spec.workflow, spec.workflow))
         if (spec.sources, spec.sinks, spec.workflow) != (stream.spec.sources, stream.spec.sinks, stream.spec.workflow):
             new = [source.id for source in spec.sources if source not in stream.spec.sources]
-            await request.app[STREAMS].probe(spec, new)
+            await request.app[STREAMS].probe(spec, new, rights)
         try:
-            await request.app[STREAMS].update(stream.id, spec, stream.version)
+            other = (spec.model, spec.workflow) != (stream.spec.model, stream.spec.workflow)
+            await request.app[STREAMS].update(stream.id, spec, stream.version, rights if other else None)
         except Conflict:
             continue
         return await request.app[STREAMS].get(stream.id)

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from api_service import catalog, trace
+from api_service import catalog, jobs, trace
 from api_service.context import BACKEND, SETTINGS, WORKFLOWS, call_of
 from api_service.images import at_index, check_count, load
 from api_service.inference import failure_of, note_timings
@@ -51,11 +51,11 @@ async def job_of_run(request: web.Request, wanted: WorkflowRun) -> Job:
 def job_of(request: web.Request, do: str, params: Mapping[str, Any]) -> Job:
     """A job for the workflow engine, with what the caller may use."""
     caller = call_of(request).caller
-    models = () if caller.key is None else caller.key.models
+    rights = jobs.rights_of(request)
     return Job(
         model=keys.WORKFLOW_QUEUE,
         kind="workflow",
-        params={**params, "do": do, "models": list(models), "owner": owner_of(request)},
+        params={**params, "do": do, "models": list(rights.models), "owner": rights.sees},
         timeout_ms=int(request.app[SETTINGS].request_timeout_s * 1000),
         trace=trace.of(request),
         owner=caller.owner,
@@ -86,17 +86,11 @@ async def check_workers(request: web.Request, hardware: str) -> None:
         raise NoWorkerForHardware("No worker is running that could run workflows; start one and try again.")
 
 
-def owner_of(request: web.Request) -> str | None:
-    """Whose saved workflows the caller sees: None for all."""
-    caller = call_of(request).caller
-    return None if caller.is_admin else caller.owner
-
-
 async def saved(request: web.Request, workspace: str, workflow_id: str, version: str | None) -> dict[str, Any]:
     """A saved definition. Raises WorkflowNotFound."""
     if workspace != LOCAL:
         raise NotFound(f"There is no workspace {workspace!r} here; saved workflows are in the workspace 'local'.")
-    found = await request.app[WORKFLOWS].get(workflow_id, version, owner_of(request))
+    found = await request.app[WORKFLOWS].get(workflow_id, version, jobs.owner_to_list(request))
     return found.definition
 
 

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from typing_extensions import override
 
+from shared.access.rights import Rights
 from shared.drawing.annotate import scaled
 from shared.errors import (
     DeadlineExceeded,
@@ -62,10 +63,11 @@ class Machinery:
 class ModelProcessor(Processor):
     """Of one source."""
 
-    def __init__(self, spec: PipelineSpec, model: ModelSpec, stream_id: str, machinery: Machinery) -> None:
+    def __init__(self, spec: PipelineSpec, model: ModelSpec, of: tuple[str, Rights], machinery: Machinery) -> None:
+        """``of``: id of the stream, and what it may use."""
         self._spec = spec
         self._model = model
-        self._stream_id = stream_id
+        self._stream_id, self._rights = of
         self._machinery = machinery
         self._tracker = Tracker() if model.tracking else None
 
@@ -114,7 +116,7 @@ class ModelProcessor(Processor):
 
     async def _placed(self) -> ModelInfo:
         """What is known of the model. What nobody would run is not queued: ModelNotFound, NoWorkerForHardware."""
-        return placed(await self._machinery.fleet(), self._model.model_id, self._model.hardware)
+        return placed(await self._machinery.fleet(), self._model.model_id, self._model.hardware, self._rights)
 
     async def _encoded(self, frame: Frame, info: ModelInfo) -> Jpeg:
         longest = longest_side(self._spec, self._model, info)
@@ -134,16 +136,18 @@ class ModelProcessor(Processor):
             lane="live" if self.live else "bulk",
             timeout_ms=left_ms,
             trace={"stream": self._stream_id, "source": frame.source_id, "frame": str(frame.number)},
+            owner=self._rights.owner,
         )
 
 
-def placed(fleet: Fleet, model_id: str, hardware: str) -> ModelInfo:
+def placed(fleet: Fleet, model_id: str, hardware: str, rights: Rights) -> ModelInfo:
     """The model of that id or alias. Raises ModelNotFound, and NoWorkerForHardware when nobody could run it now."""
     if not fleet.serves(hardware):
         raise NoWorkerForHardware("No live worker takes jobs for this stream; start one.")
     info = fleet.resolve(model_id)
     if info is None:
         raise ModelNotFound(f"There is no model {model_id!r}.", model=model_id)
+    rights.check(info.id)
     if not info.available_on or hardware not in ("any", *info.available_on):
         raise NoWorkerForHardware(f"No live worker runs {model_id!r} on {hardware}.", hardware=hardware)
     return info

@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from shared.access.rights import Rights
 from shared.errors import VisionfleetError
 from shared.registry import Registry
 from shared.streams.ownership import Lease
@@ -41,7 +42,7 @@ class Parts:
     hub: Hub
     settings: StreamSettings
     sinks: Registry[type[sinks.Sink]]
-    processor: Callable[[PipelineSpec, SourceSpec, str], Processor]
+    processor: Callable[[PipelineSpec, SourceSpec, str, Rights], Processor]
 
 
 class Pipeline:
@@ -164,7 +165,7 @@ class Pipeline:
         subscription = Subscription(source, self._spec.fps_of(source), index, figures.counts, skip)
         subscription.taps = self._taps_of(source.id)
         try:
-            processor = self._parts.processor(self._spec, source, self.lease.id)
+            processor = self._parts.processor(self._spec, source, self.lease.id, self.lease.rights)
             camera = self._parts.hub.join(subscription)
         except VisionfleetError as error:
             self._error = error.to_dict()

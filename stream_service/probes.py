@@ -63,6 +63,6 @@ class Probes:
         for sink in request.spec.sinks:
             checked(sink, self._parts.sinks)
         for source in request.spec.sources:
-            await self._parts.processor(request.spec, source, "").prepare()
+            await self._parts.processor(request.spec, source, "", request.rights).prepare()
         found = await asyncio.gather(*(self._parts.hub.probe(one, request.timeout_s) for one in request.sources))
         return {source.id: seen for source, seen in zip(request.sources, found, strict=True)}

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
+from shared.access.rights import Rights
 from shared.fleet.view import FleetView
 from shared.queue.dispatcher import Dispatcher
 from shared.queue.line import stop as end_tasks
@@ -63,11 +64,11 @@ class Service:
         counters = connect(settings)
         workflows = WorkflowMachinery(threads, Executor(rules.workflow_concurrent_steps), rules, counters)
 
-        def processor(spec: PipelineSpec, source: SourceSpec, stream_id: str) -> Processor:
+        def processor(spec: PipelineSpec, source: SourceSpec, stream_id: str, rights: Rights) -> Processor:
             del source
             if spec.workflow is not None:
-                return WorkflowProcessor(spec, spec.workflow, stream_id, machinery, workflows)
-            return ModelProcessor(spec, spec.model, stream_id, machinery) if spec.model else Processor()
+                return WorkflowProcessor(spec, spec.workflow, (stream_id, rights), machinery, workflows)
+            return ModelProcessor(spec, spec.model, (stream_id, rights), machinery) if spec.model else Processor()
 
         parts = Parts(hub, settings, sink.registry(), processor)
         ownership = Ownership(client, settings, self.replica, settings.stream_lease_s)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
+from shared.access.rights import Rights
 from shared.drawing.annotate import scaled
 from shared.errors import DeadlineExceeded, InvalidRequest, Unavailable, VisionfleetError
 from shared.jobs import Job
@@ -24,7 +25,7 @@ from shared.streams.spec import ModelSpec, PipelineSpec, WorkflowSpec
 from shared.workflows import store
 from shared.workflows.executor import Executor
 from shared.workflows.images import ImageParentMetadata, Pixels, VideoMetadata, WorkflowImage
-from shared.workflows.models import AllowedModels, ModelCall
+from shared.workflows.models import ModelCall
 from shared.workflows.plan import Plan
 from shared.workflows.services import Services
 from shared.workflows.settings import WorkflowSettings
@@ -90,11 +91,16 @@ class WorkflowProcessor(Processor):
     """Of one source. The workflow is compiled in a thread: loading its blocks takes seconds the first time."""
 
     def __init__(
-        self, spec: PipelineSpec, workflow: WorkflowSpec, stream_id: str, machinery: Machinery, own: WorkflowMachinery
+        self,
+        spec: PipelineSpec,
+        workflow: WorkflowSpec,
+        of: tuple[str, Rights],
+        machinery: Machinery,
+        own: WorkflowMachinery,
     ) -> None:
         self._spec = spec
         self._workflow = workflow
-        self._stream_id = stream_id
+        self._stream_id, self._rights = of
         self._machinery = machinery
         self._own = own
         self._plan: Plan | None = None
@@ -143,7 +149,7 @@ class WorkflowProcessor(Processor):
 
     async def infer(self, call: ModelCall) -> list[dict[str, Any]]:
         """A model step: one job per image, so that crops of one frame spread over workers and batch there."""
-        info = placed(await self._machinery.fleet(), call.model_id, call.hardware or "any")
+        info = placed(await self._machinery.fleet(), call.model_id, call.hardware or "any", self._rights)
         as_model = ModelSpec(model_id=call.model_id, params=dict(call.params))
         longest = longest_side(self._spec, as_model, info)
         loop = asyncio.get_running_loop()
@@ -168,6 +174,7 @@ class WorkflowProcessor(Processor):
             lane="live" if self.live else "bulk",
             timeout_ms=max(1, self.left_ms),
             trace={"stream": self._stream_id},
+            owner=self._rights.owner,
         )
 
     def _compiled(self) -> Plan:
@@ -185,7 +192,7 @@ class WorkflowProcessor(Processor):
         """An inner workflow. Raises WorkflowNotFound, QueueUnavailable."""
         if workspace != store.LOCAL:
             raise store.WorkflowNotFound(f"There is no workspace {workspace!r} here; saved workflows are in 'local'.")
-        return store.find(self._own.redis, workflow_id, version, self._workflow.owner).definition
+        return store.find(self._own.redis, workflow_id, version, self._rights.sees).definition
 
     def _run(self, frame: Frame) -> dict[str, Any]:
         from shared.workflows.session import Session  # noqa: PLC0415 - as the compiler
@@ -193,7 +200,7 @@ class WorkflowProcessor(Processor):
         plan = self._compiled()
         if self._session is None:
             services = Services(
-                models=AllowedModels(self._models, self._workflow.models),
+                models=self._models,
                 settings=self._own.settings,
                 redis=self._own.redis,
                 background=lambda work: _later(self._own.threads, work),

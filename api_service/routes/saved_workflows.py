@@ -9,7 +9,7 @@ import orjson
 import yaml
 from aiohttp import web
 
-from api_service import body, reply, workflows
+from api_service import body, jobs, reply, workflows
 from api_service.context import WORKFLOWS, call_of
 from api_service.route import Route
 from api_service.schemas.workflows import SaveWorkflow, VersionQuery, WorkflowAnswer, WorkflowList
@@ -33,19 +33,19 @@ async def replace(request: web.Request) -> web.Response:
 async def get(request: web.Request) -> web.Response:
     """One version, the newest unless another is asked for."""
     version = body.query(request, VersionQuery).version
-    found = await request.app[WORKFLOWS].get(request.match_info["workflow_id"], version, workflows.owner_of(request))
+    found = await request.app[WORKFLOWS].get(request.match_info["workflow_id"], version, jobs.owner_to_list(request))
     return reply.json({**summary(found), "definition": found.definition})
 
 
 async def listed(request: web.Request) -> web.Response:
     """All that the caller may see."""
-    found = await request.app[WORKFLOWS].listed(workflows.owner_of(request))
+    found = await request.app[WORKFLOWS].listed(jobs.owner_to_list(request))
     return reply.json({"workflows": [summary(one) for one in found]})
 
 
 async def delete(request: web.Request) -> web.Response:
     """Remove all versions."""
-    await request.app[WORKFLOWS].delete(request.match_info["workflow_id"], workflows.owner_of(request))
+    await request.app[WORKFLOWS].delete(request.match_info["workflow_id"], jobs.owner_to_list(request))
     return web.Response(status=204)
 
 
@@ -54,7 +54,8 @@ async def _save(request: web.Request, workflow_id: str, wanted: SaveWorkflow) ->
     if wanted.check:
         await workflows.ask(request, "validate", specification=definition)
     store = request.app[WORKFLOWS]
-    number = await store.save(workflow_id, wanted.name, definition, call_of(request).caller.owner)
+    owner, steers_all = call_of(request).caller.owner, jobs.owner_to_list(request) is None
+    number = await store.save(workflow_id, wanted.name, definition, owner, replace=steers_all)
     found = await store.get(workflow_id, str(number))
     response = reply.json({**summary(found), "definition": definition}, status=201)
     response.headers["Location"] = f"/v1/workflows/{workflow_id}"

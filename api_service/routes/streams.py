@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from aiohttp import web
 
-from api_service import body, reply, streams
+from api_service import body, jobs, reply, streams
 from api_service.context import STREAMS
 from api_service.route import Handler, Route
 from api_service.schemas.streams import (
@@ -39,7 +39,7 @@ async def probe(request: web.Request) -> web.Response:
     spec = await body.parse(request, PipelineSpec)
     await streams.check_model(request, spec)
     await streams.pin_workflow(request, spec.workflow)
-    return reply.json({"sources": await request.app[STREAMS].probe(spec)})
+    return reply.json({"sources": await request.app[STREAMS].probe(spec, None, jobs.rights_of(request))})
 
 
 async def listing(request: web.Request) -> web.Response:

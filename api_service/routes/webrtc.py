@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 from pydantic import ValidationError
 
-from api_service import body, reply, streams
+from api_service import body, jobs, reply, streams
 from api_service.context import OFFERS, call_of
 from api_service.errors import from_pydantic
 from api_service.route import Route
@@ -83,7 +83,7 @@ async def begin(request: web.Request, offer: OfferSpec, pipeline_id: str | None)
         request, PipelineSpec(sources=[source], model=offer.model, workflow=offer.workflow, sinks=[])
     )
     await streams.pin_workflow(request, offer.workflow)
-    said = await request.app[OFFERS].ask(offer)
+    said = await request.app[OFFERS].ask(offer, jobs.rights_of(request))
     context = {"request_id": call_of(request).request_id, "pipeline_id": pipeline_id}
     return reply.json({"status": "success", "context": context, **said})
 

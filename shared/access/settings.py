@@ -32,7 +32,8 @@ class AccessSettings(BaseSettings):
         default=None, min_length=32, description="Set by script/server itself, to look at the system that it started."
     )
     multi_tenant: bool = Field(
-        default=False, description="Each key sees only the jobs and batches of its own owner; admin keys see all."
+        default=False,
+        description="Each key sees only its own owner's jobs, batches, streams and saved workflows; admin keys see all.",
     )
     public_metrics: bool = Field(default=False, description="Serve /metrics without a key.")
     cors_origins: Names = Field(

@@ -1,6 +1,7 @@
 -- Change what a video stream is to be. Whoever owns it, now or later, acts on the record; there is no order to lose.
 -- KEYS  1 record  2 vf:streams  3 vf:streams:wake
 -- ARGV  1 id  2 "desired" | "spec" | "restart" | "terminate"  3 value  4 version that the value was made from, or 0
+--       5 rights (JSON), "" to leave them
 -- Returns version | 0: there is no such stream | -1: it has another version | -2: it was terminated before
 local desired = redis.call('HGET', KEYS[1], 'desired')
 if not desired then return 0 end
@@ -20,6 +21,7 @@ elseif ARGV[2] == 'restart' then
   redis.call('PERSIST', KEYS[1] .. ':status')
 else
   redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
+  if ARGV[5] ~= '' then redis.call('HSET', KEYS[1], 'rights', ARGV[5]) end
 end
 local version = redis.call('HINCRBY', KEYS[1], 'version', 1)
 redis.call('XADD', KEYS[3], 'MAXLEN', '~', 100, '*', 'id', ARGV[1])

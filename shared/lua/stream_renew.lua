@@ -2,8 +2,9 @@
 -- KEYS  1 record  2 status
 -- ARGV  1 owner  2 epoch  3 lease ms (0 gives the stream up)  4 report (msgpack)
 --       5 "" or how the stream is over: "ended", "failed"  6 ms that an ended one is kept
--- Returns {version, desired, restarts, spec, ms since results were last consumed} | {}: another owns it, or it is gone
-local record = redis.call('HMGET', KEYS[1], 'owner', 'epoch', 'desired', 'version', 'restarts', 'spec', 'consumed_ms')
+-- Returns {version, desired, restarts, spec, rights, ms since results were last consumed} | {}: another owns it, or it is gone
+local record = redis.call('HMGET', KEYS[1], 'owner', 'epoch', 'desired', 'version', 'restarts', 'spec', 'rights',
+  'consumed_ms')
 if record[1] ~= ARGV[1] or record[2] ~= ARGV[2] or record[3] == 'terminated' then return {} end
 local now = now_ms()
 redis.call('SET', KEYS[2], ARGV[4])
@@ -16,4 +17,4 @@ elseif tonumber(ARGV[3]) == 0 then
 else
   redis.call('HSET', KEYS[1], 'until', now + tonumber(ARGV[3]))
 end
-return {tonumber(record[4]), record[3], tonumber(record[5]), record[6], now - tonumber(record[7])}
+return {tonumber(record[4]), record[3], tonumber(record[5]), record[6], record[7] or '', now - tonumber(record[8])}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, ValidationError
 
 from shared import keys
+from shared.access.rights import EVERYTHING, Rights, load
 from shared.codec import DecodeError, pack, unpack
 from shared.errors import NoStreamService, QueueUnavailable, from_dict
 from shared.redis import AsyncRedis, RedisError
@@ -48,18 +49,25 @@ class OfferSpec(Part):
     processing_timeout_s: float = Field(default=3600.0, gt=0)
 
 
+class Offered(NamedTuple):
+    """An offer, and what its session may use."""
+
+    spec: OfferSpec
+    rights: Rights
+
+
 class Offers:
     """Both ends of the way through Redis. Every method raises QueueUnavailable when Redis is away."""
 
     def __init__(self, client: AsyncRedis) -> None:
         self._client = client
 
-    async def ask(self, offer: OfferSpec) -> dict[str, str]:
+    async def ask(self, offer: OfferSpec, rights: Rights = EVERYTHING) -> dict[str, str]:
         """Hand an offer to a stream service; returns the answer's ``sdp`` and ``type``.
 
         Raises what the service raised, or NoStreamService when none took it in time.
         """
-        request = pack({"spec": offer.model_dump_json()})
+        request = pack({"spec": offer.model_dump_json(), "rights": rights.dump()})
         if await self._do(self._client.llen(keys.STREAM_OFFERS)) >= MOST_WAITING:
             raise NoStreamService("No stream service takes WebRTC sessions; start one: python -m stream_service.")
         await self._do(self._client.rpush(keys.STREAM_OFFERS, request))
@@ -74,11 +82,12 @@ class Offers:
         await self._do(queue.lrem(keys.STREAM_OFFERS, 1, request))
         raise NoStreamService("No stream service took the WebRTC session; is one running that has room?")
 
-    async def next(self, block_s: int = 1) -> OfferSpec | None:
+    async def next(self, block_s: int = 1) -> Offered | None:
         """An offer, if one comes in time; what cannot be read is dropped."""
         found = await self._do(self._client.blpop([keys.STREAM_OFFERS], timeout=block_s))
         try:
-            return OfferSpec.model_validate_json(unpack(found[1])["spec"]) if found else None
+            request = unpack(found[1]) if found else None
+            return request and Offered(OfferSpec.model_validate_json(request["spec"]), load(request["rights"]))
         except (DecodeError, KeyError, TypeError, ValidationError):
             return None
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from shared import keys
+from shared.access.rights import EVERYTHING, Rights, load
 from shared.codec import pack
 from shared.errors import LeaseLost
 from shared.queue.submission import refusal
@@ -35,6 +36,7 @@ class Lease:
     restarts: int
     spec: PipelineSpec
     renewed: float
+    rights: Rights = EVERYTHING
     status: dict[str, Any] = field(default_factory=dict)
     idle_s: float = 0.0
 
@@ -59,11 +61,12 @@ class Ownership:
         answer = await self._run(scripts.CLAIM(names, self.replica, self._lease_ms))
         if not answer:
             return None
-        epoch, version, desired, restarts, spec, status = answer
+        epoch, version, desired, restarts, spec, rights, status = answer
         parsed = parsed_spec(spec)
         if parsed is None:
             return None
-        return Lease(stream_id, epoch, version, desired.decode(), restarts, parsed, began, mapping(status))
+        held = (stream_id, epoch, version, desired.decode(), restarts, parsed, began)
+        return Lease(*held, load(rights), mapping(status))
 
     async def renew(self, lease: Lease, report: dict[str, Any], over: str = "") -> bool:
         """Renew, leave the report, learn what is wanted. False: it is not ours any more."""
@@ -115,9 +118,9 @@ class Ownership:
         answer = await self._run(scripts.RENEW(names, self.replica, lease.epoch, lease_ms, pack(report), over, kept_ms))
         if not answer:
             return False
-        version, desired, restarts, spec, idle_ms = answer
+        version, desired, restarts, spec, rights, idle_ms = answer
         if version != lease.version:
-            lease.spec = parsed_spec(spec) or lease.spec
+            lease.spec, lease.rights = parsed_spec(spec) or lease.spec, load(rights)
         lease.version, lease.desired, lease.restarts = version, desired.decode(), restarts
         lease.renewed, lease.idle_s = began, idle_ms / 1000
         return True

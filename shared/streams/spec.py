@@ -87,8 +87,6 @@ class WorkflowSpec(Part):
     image_input_name: str = Field(default="image", max_length=100)
     video_metadata_input_name: str = Field(default="video_metadata", max_length=100)
     parameters: dict[str, Any] = Field(default_factory=dict, description="Values of the workflow's other inputs.")
-    owner: str | None = Field(default=None, description="Whose saved workflows it may use; set by the server.")
-    models: list[str] = Field(default_factory=list, description="Models it may use, all if empty; set by the server.")
 
     @model_validator(mode="after")
     def _one_of(self) -> WorkflowSpec:

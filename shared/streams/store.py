@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable
 from typing import Any, NamedTuple
 
 from shared import keys
+from shared.access.rights import EVERYTHING, Rights, load
 from shared.codec import DecodeError, pack, unpack
 from shared.errors import Conflict, NoStreamService, SourceUnreachable, StreamNotFound, StreamsFull, from_dict
 from shared.queue.submission import refusal
@@ -38,17 +39,16 @@ class StreamStore:
         self._client = client
         self._limits = limits
 
-    async def create(self, spec: PipelineSpec, tenant: str = "") -> str:
+    async def create(self, spec: PipelineSpec, rights: Rights = EVERYTHING) -> str:
         """Accept a stream; a stream service takes it up within a second. Returns its id.
 
-        ``tenant`` is whose it is. Raises StreamsFull, NoStreamService.
+        ``rights`` are its maker's. Raises StreamsFull, NoStreamService.
         """
         await self._check_room(len(spec.sources))
         stream_id = str(uuid.uuid4())
         names = [keys.stream(stream_id), keys.STREAMS, keys.STREAMS_WAKE]
-        made = await self._run(
-            scripts.CREATE(names, stream_id, spec.model_dump_json(), self._limits.stream_max, tenant)
-        )
+        arguments = (stream_id, spec.model_dump_json(), self._limits.stream_max, rights.owner, rights.dump())
+        made = await self._run(scripts.CREATE(names, *arguments))
         if made == -1:
             raise StreamsFull(
                 f"There are {self._limits.stream_max} streams, which is the limit (VISIONFLEET_STREAM_MAX)."
@@ -80,9 +80,12 @@ class StreamStore:
         """Run, mute or pause. Doing so twice is no error. Raises StreamNotFound."""
         await self._command(stream_id, "desired", desired)
 
-    async def update(self, stream_id: str, spec: PipelineSpec, version: int) -> int:
-        """Replace the specification that had ``version``. Returns the new one. Raises StreamNotFound, Conflict."""
-        return await self._command(stream_id, "spec", spec.model_dump_json(), version)
+    async def update(self, stream_id: str, spec: PipelineSpec, version: int, rights: Rights | None = None) -> int:
+        """Replace the specification that had ``version``, and with ``rights`` what it may use.
+
+        Returns the new version. Raises StreamNotFound, Conflict.
+        """
+        return await self._command(stream_id, "spec", spec.model_dump_json(), version, rights)
 
     async def restart(self, stream_id: str) -> None:
         """Begin anew, also after the end. Raises StreamNotFound."""
@@ -91,7 +94,7 @@ class StreamStore:
     async def terminate(self, stream_id: str) -> None:
         """End and forget it, in whatever state it is; again within an hour is no error. Raises StreamNotFound."""
         names = [keys.stream(stream_id), keys.STREAMS, keys.STREAMS_WAKE]
-        if await self._run(scripts.COMMAND(names, stream_id, "terminate", "", 0)) == 0:
+        if await self._run(scripts.COMMAND(names, stream_id, "terminate", "", 0, "")) == 0:
             raise not_found()
 
     async def consume(self, stream_id: str) -> dict[str, Any] | None:
@@ -145,14 +148,17 @@ class StreamStore:
         picture: bytes | None = await self._ask(self._client.get(keys.stream_preview(stream_id, source_id)))
         return picture
 
-    async def probe(self, spec: PipelineSpec, only: list[str] | None = None) -> dict[str, Any]:
+    async def probe(
+        self, spec: PipelineSpec, only: list[str] | None = None, rights: Rights = EVERYTHING
+    ) -> dict[str, Any]:
         """Let a stream service check sinks and open every source, or those in ``only``. Returns what it saw, by id.
 
         Raises SourceError, InvalidRequest, NoStreamService.
         """
         await self._check_room(0)
         probe_id, timeout_s = secrets.token_hex(16), self._limits.stream_probe_timeout_s
-        request = pack({"id": probe_id, "spec": spec.model_dump_json(), "timeout_s": timeout_s, "only": only})
+        wanted = {"id": probe_id, "spec": spec.model_dump_json(), "timeout_s": timeout_s, "only": only}
+        request = pack({**wanted, "rights": rights.dump()})
         await self._ask(self._client.rpush(keys.STREAM_PROBES, request))
         # A time-out of our own on each wait: the connection's may be shorter than the probe's.
         answer: Any = None
@@ -180,9 +186,12 @@ class StreamStore:
                 "end a stream or start another service."
             )
 
-    async def _command(self, stream_id: str, what: str, value: str, version: int = 0) -> int:
+    async def _command(
+        self, stream_id: str, what: str, value: str, version: int = 0, rights: Rights | None = None
+    ) -> int:
         names = [keys.stream(stream_id), keys.STREAMS, keys.STREAMS_WAKE]
-        answer = int(await self._run(scripts.COMMAND(names, stream_id, what, value, version)))
+        arguments = (stream_id, what, value, version, "" if rights is None else rights.dump())
+        answer = int(await self._run(scripts.COMMAND(names, *arguments)))
         if answer == -1:
             raise Conflict("The stream was changed by somebody else in the meantime; read it again.")
         if answer <= 0:
@@ -227,6 +236,7 @@ class ProbeRequest(NamedTuple):
     spec: PipelineSpec
     timeout_s: float
     only: list[str] | None
+    rights: Rights
 
     @property
     def sources(self) -> list[SourceSpec]:
@@ -239,7 +249,9 @@ def probe_request(packed: bytes) -> ProbeRequest | None:
     try:
         request = unpack(packed)
         spec = PipelineSpec.model_validate_json(request["spec"])
-        return ProbeRequest(str(request["id"]), spec, float(request["timeout_s"]), request.get("only"))
+        return ProbeRequest(
+            str(request["id"]), spec, float(request["timeout_s"]), request.get("only"), load(request["rights"])
+        )
     except (DecodeError, KeyError, TypeError, ValueError):
         return None
 

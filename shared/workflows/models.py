@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import Any, Protocol
 
 from typing_extensions import override
 
-from shared.errors import ModelNotFound, NoWorkerForHardware
+from shared.errors import NoWorkerForHardware
 from shared.workflows.images import WorkflowImage
 
 
@@ -41,21 +40,6 @@ class NoModels:
     def infer(self, call: ModelCall) -> list[dict[str, Any]]:
         """Raises NoWorkerForHardware."""
         raise NoWorkerForHardware(f"Nothing here runs models, and a step needs {call.model_id}.")
-
-
-class AllowedModels:
-    """Lets through only the models that whoever asked for the run may use."""
-
-    def __init__(self, inner: ModelExecutor, patterns: Sequence[str]) -> None:
-        """``patterns`` are globs of model ids; none allow all."""
-        self._inner = inner
-        self._patterns = patterns
-
-    def infer(self, call: ModelCall) -> list[dict[str, Any]]:
-        """As the inner one does. Raises ModelNotFound for a model that is not allowed, as for one that is not there."""
-        if self._patterns and not any(fnmatchcase(call.model_id, pattern) for pattern in self._patterns):
-            raise ModelNotFound(f"There is no model {call.model_id!r}.", model=call.model_id)
-        return self._inner.infer(call)
 
 
 class FixedModels:

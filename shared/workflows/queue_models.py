@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from shared.access.rights import EVERYTHING, Rights
 from shared.errors import ModelNotFound, NoWorkerForHardware, VisionfleetError, from_dict
 from shared.fleet.view import FleetView
 from shared.jobs import Job, JobResult
@@ -30,6 +31,7 @@ class Circumstances:
     owner: str = ""
     timeout_ms: int = 60_000
     trace: dict[str, str] = field(default_factory=dict)
+    rights: Rights = EVERYTHING
 
 
 class QueueModels:
@@ -58,6 +60,7 @@ class QueueModels:
 
     async def _call(self, call: ModelCall, circumstances: Circumstances) -> list[JobResult]:
         model = await self._find(call)
+        circumstances.rights.check(model)
         images = [await asyncio.to_thread(encoded, image) for image in call.images]
         jobs = [self._job(model, call, part, circumstances) for part in _chunks(images)]
         return await self._dispatcher.call(jobs)

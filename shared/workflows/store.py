@@ -57,14 +57,19 @@ class WorkflowStore:
     def __init__(self, client: AsyncRedis) -> None:
         self._client = client
 
-    async def save(self, workflow_id: str, name: str, definition: dict[str, Any], owner: str) -> int:
-        """Store the next version and tell its number. Raises TooLarge, WorkflowTaken."""
+    async def save(
+        self, workflow_id: str, name: str, definition: dict[str, Any], owner: str, *, replace: bool = False
+    ) -> int:
+        """Store the next version and tell its number; with ``replace`` also of another's, whose it stays.
+
+        Raises TooLarge, WorkflowTaken.
+        """
         packed = pack({"name": name, "definition": definition, "created_ms": int(time.time() * 1000)})
         if len(packed) > MAX_BYTES:
             raise TooLarge(f"A definition is at most {MAX_BYTES} bytes.")
         names = [keys.WORKFLOWS, keys.workflow(check_id(workflow_id))]
         try:
-            (number,) = await run_async(self._client, [SAVE(names, workflow_id, owner, packed, MOST)])
+            (number,) = await run_async(self._client, [SAVE(names, workflow_id, owner, packed, MOST, int(replace))])
         except (RedisError, OSError) as error:
             raise _away() from error
         if isinstance(number, RedisError):

@@ -8,7 +8,7 @@ import structlog
 
 from shared.errors import InvalidRequest, NoStreamService, VisionfleetError
 from shared.redis import AsyncRedis
-from shared.streams.offers import Offers, OfferSpec
+from shared.streams.offers import Offered, Offers
 from stream_service.pipeline import Parts
 
 log = structlog.get_logger(__name__)
@@ -57,13 +57,14 @@ class Reception:
                 task.cancel()
             await asyncio.gather(*self._sessions, return_exceptions=True)
 
-    async def _hold(self, offer: OfferSpec) -> None:
+    async def _hold(self, offered: Offered) -> None:
+        offer = offered.spec
         try:
             from stream_service.webrtc.session import Session  # noqa: PLC0415 - an optional extra
         except ModuleNotFoundError:
             await self._offers.answer(offer.id, {"error": NoStreamService(MISSING).to_dict()})
             return
-        session = Session(offer, self._parts)
+        session = Session(offered, self._parts)
         try:
             said = await session.answer()
         except Exception as error:  # noqa: BLE001 - whatever aiortc makes of a malformed offer

@@ -15,7 +15,7 @@ import structlog
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
 
 from shared.errors import VisionfleetError
-from shared.streams.offers import OfferSpec
+from shared.streams.offers import Offered
 from shared.streams.spec import PipelineSpec, SourceSpec
 from stream_service.camera import Camera
 from stream_service.decoding import Input, VideoSource
@@ -23,7 +23,7 @@ from stream_service.figures import Figures
 from stream_service.frame import Frame
 from stream_service.lane import Lane
 from stream_service.pipeline import Parts
-from stream_service.processor import Outcome
+from stream_service.processor import Outcome, Processor
 from stream_service.subscription import Subscription
 from stream_service.webrtc.messages import CLOCK, about, chunks, farewell, message
 from stream_service.webrtc.outputs import data_of, outputs_of, picture_of
@@ -43,8 +43,9 @@ VIDEO_FORMATS = "mov,matroska,webm,avi,flv,mpegts,mpeg,mpegvideo,mjpeg,h264,hevc
 class Session:
     """``answer`` once, then ``run`` until it is over; ``close`` ends it from outside."""
 
-    def __init__(self, offer: OfferSpec, parts: Parts) -> None:
-        self.offer = offer
+    def __init__(self, offered: Offered, parts: Parts) -> None:
+        self.offer = offer = offered.spec
+        self._rights = offered.rights
         self._parts = parts
         self._source = offer.source or SourceSpec(reference="webrtc", id="client")
         self._spec = PipelineSpec(
@@ -64,7 +65,7 @@ class Session:
 
     async def answer(self) -> dict[str, str]:
         """Take the offer. Raises VisionfleetError when its workflow, model or source will not do."""
-        self._parts.processor(self._spec, self._source, self.offer.id)  # says at once what is wrong with it
+        self._processor()  # says at once what is wrong with it
         self._peer.on("connectionstatechange", self._connection_changed)
         self._peer.on("track", self._take_track)
         self._peer.on("datachannel", self._take_channel)
@@ -170,12 +171,15 @@ class Session:
         camera.add(subscription)
         camera.start()
 
+    def _processor(self) -> Processor:
+        return self._parts.processor(self._spec, self._source, self.offer.id, self._rights)
+
     def _subscription(self) -> Subscription:
         return Subscription(self._source, self._spec.fps_of(self._source), 0)
 
     def _start(self, subscription: Subscription, camera: Any) -> None:
         """The lane of the session's one source; without a camera the hub opens it."""
-        processor = self._parts.processor(self._spec, self._source, self.offer.id)
+        processor = self._processor()
         processor.live = subscription.live
         self._camera = camera if camera is not None else self._parts.hub.join(subscription)
         self._lane = Lane(subscription, self._camera, processor, Figures(), self._emit)

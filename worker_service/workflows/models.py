@@ -27,8 +27,9 @@ class WorkerModels:
         self._circumstances = circumstances
 
     def infer(self, call: ModelCall) -> list[dict[str, Any]]:
-        """One answer per image. Raises what the first that failed raised."""
+        """One answer per image. Raises what the first that failed raised, ModelNotFound for what may not be used."""
         if self._is_here(call):
+            self._circumstances.rights.check(self._engine.repository.resolve(call.model_id))
             return self._here(call)
         return self._queue.infer(call, self._circumstances)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 
+from shared.access.rights import Rights
 from shared.queue.consumer import Taken
 from shared.redis import SyncRedis
 from shared.settings import QueueSettings, RedisSettings
@@ -14,7 +15,6 @@ from shared.workflows import plugins, store
 from shared.workflows.definition import Raw
 from shared.workflows.errors import PluginLoadingError
 from shared.workflows.executor import Executor
-from shared.workflows.models import AllowedModels
 from shared.workflows.once import Once
 from shared.workflows.queue_models import Circumstances, QueueModels
 from shared.workflows.services import Services
@@ -76,10 +76,10 @@ class Runner:
 
     def _services(self, begun: Begun, allowed: Any) -> Services:
         job = begun.taken.job
-        around = Circumstances(job.lane, job.owner, max(begun.left_ms, 1), job.trace)
-        models = WorkerModels(self._engine, self._pipeline, self._queue, around)
+        rights = Rights(models=tuple(str(pattern) for pattern in allowed))
+        around = Circumstances(job.lane, job.owner, max(begun.left_ms, 1), job.trace, rights)
         return Services(
-            models=AllowedModels(models, [str(pattern) for pattern in allowed]),
+            models=WorkerModels(self._engine, self._pipeline, self._queue, around),
             settings=self._settings,
             fire=partial(self._fire, begun, begun.taken),
             background=begun.after.append,

@@ -20,7 +20,8 @@ pytest.importorskip("aiortc", reason="WebRTC needs Python 3.11 or newer")
 import av
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription, VideoStreamTrack
 
-from shared.streams.offers import OfferSpec
+from shared.access.rights import EVERYTHING, Rights
+from shared.streams.offers import Offered, OfferSpec
 from shared.streams.spec import ModelSpec, PipelineSpec, SourceSpec
 from stream_service import sink
 from stream_service.frame import Frame
@@ -51,8 +52,8 @@ class Numbers(Processor):
 def parts(**settings: Any) -> Parts:
     made = StreamSettings(stream_allow_loopback=True, **settings)
 
-    def processor(spec: PipelineSpec, source: SourceSpec, stream_id: str) -> Processor:
-        del source, stream_id
+    def processor(spec: PipelineSpec, source: SourceSpec, stream_id: str, rights: Rights) -> Processor:
+        del source, stream_id, rights
         assert spec.model is not None
         return Numbers()
 
@@ -102,7 +103,8 @@ class Client:
 async def session(client: Client, made: Parts, **offer: Any) -> AsyncIterator[asyncio.Task[None]]:
     await client.peer.setLocalDescription(await client.peer.createOffer())
     sdp = client.peer.localDescription.sdp
-    running = Session(OfferSpec(sdp=sdp, model=ModelSpec(model_id="m"), **offer), made)
+    offered = Offered(OfferSpec(sdp=sdp, model=ModelSpec(model_id="m"), **offer), EVERYTHING)
+    running = Session(offered, made)
     said = await running.answer()
     await client.peer.setRemoteDescription(RTCSessionDescription(**said))
     task = asyncio.create_task(running.run())
