@@ -33,7 +33,7 @@ class AccessSettings(BaseSettings):
     )
     multi_tenant: bool = Field(
         default=False,
-        description="Each key sees only its own owner's jobs, batches, streams and saved workflows; admin keys see all.",
+        description="Each key sees only its owner's jobs, batches, streams and saved workflows; admins see all.",
     )
     public_metrics: bool = Field(default=False, description="Serve /metrics without a key.")
     cors_origins: Names = Field(
