@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Literal
 
 from dotenv import dotenv_values
@@ -24,6 +25,24 @@ def read_dotenv() -> dict[str, str]:
 
 
 FROM_DOTENV = read_dotenv()
+
+
+def read_files() -> None:
+    """Take ``VISIONFLEET_X`` from the file that ``VISIONFLEET_X_FILE`` names, as containers get their secrets.
+
+    Raises SystemExit when the file cannot be read.
+    """
+    for name in [name for name in os.environ if name.startswith("VISIONFLEET_") and name.endswith("_FILE")]:
+        variable = name.removesuffix("_FILE")
+        if variable in os.environ:
+            continue
+        try:
+            os.environ[variable] = Path(os.environ[name]).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SystemExit(f"{name}: the file cannot be read ({error}); correct it or unset {name}") from None
+
+
+read_files()
 
 SETTINGS = SettingsConfigDict(env_prefix="VISIONFLEET_", extra="ignore", frozen=True, populate_by_name=True)
 
@@ -101,3 +120,15 @@ class LogSettings(BaseSettings):
 
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe level logged.")
     log_format: Literal["console", "json"] = Field("console", description="Lines for people, or one JSON object each.")
+
+
+class PulseSettings(BaseSettings):
+    """How a service shows whoever checks its health that it works."""
+
+    model_config = SETTINGS
+
+    pulse_dir: Path | None = Field(
+        None,
+        description="Folder where a service touches the file `alive` while its loops turn, and `ready` while they also "
+        "get their work done; health checks look at the age of the files.",
+    )

@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 
 from shared.errors import StreamNotFound, VisionfleetError
+from shared.pulse import ALIVE, READY, Pulse
 from shared.queue.line import stop as end_tasks
 from shared.redis import AsyncRedis
 from shared.streams.ownership import Ownership
@@ -44,6 +45,7 @@ class Supervisor:
         self._woken = asyncio.Event()
         self._stopping = False
         self._unowned: dict[str, float] = {}
+        self._pulse = Pulse(parts.settings.pulse_dir)
 
     async def run(self) -> None:
         """Rounds until ``stop``; then everything is given up for others to take."""
@@ -51,7 +53,9 @@ class Supervisor:
         try:
             while not self._stopping:
                 try:
+                    await asyncio.to_thread(self._pulse.beat, ALIVE)
                     await self._round()
+                    await asyncio.to_thread(self._pulse.beat, READY)
                 except VisionfleetError as error:
                     log.warning("streams.not_tended", code=error.code)
                 except Exception:

@@ -8,6 +8,9 @@ from worker_service.consumer.settings import ConsumerSettings
 from worker_service.engine.runtime.profile import load_profile
 from worker_service.settings import EngineSettings
 
+NO_TASKS = "inference"
+"""Celery wants a queue; nothing is ever sent to this one. Inspection and control do not need it."""
+
 
 def main() -> None:
     """Run until SIGTERM, which drains."""
@@ -18,7 +21,7 @@ def main() -> None:
     app.worker_main(
         [
             "worker",
-            *("--queues", f"{hardware},any,webhooks"),
+            *("--queues", f"{hardware},any,webhooks" if settings.worker_role != "inference" else NO_TASKS),
             *("--hostname", f"{settings.worker_name or hardware}-%i@%h"),
             *("--pool", "threads", "--concurrency", str(settings.task_threads)),
             *("--loglevel", LogSettings().log_level),

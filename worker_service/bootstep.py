@@ -22,6 +22,11 @@ class InferenceStep(bootsteps.StartStopStep):  # type: ignore[misc] # celery shi
         super().__init__(worker, **options)
         self.consumer: Consumer | None = None
 
+    def include_if(self, worker: Any) -> bool:
+        """Not in a worker that only runs slow tasks."""
+        del worker
+        return ConsumerSettings().worker_role != "background"
+
     def start(self, worker: Any) -> None:
         """Build the engine and begin to take jobs."""
         del worker

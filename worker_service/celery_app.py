@@ -13,6 +13,7 @@ from celery import Celery
 from shared.settings import RedisSettings
 from worker_service import tasks
 from worker_service.bootstep import InferenceStep
+from worker_service.loop import AliveStep, LoopStep
 from worker_service.tasks.clock import ClockStep
 from worker_service.transport import Transport
 
@@ -32,4 +33,5 @@ app.conf.update(
     worker_prefetch_multiplier=1,
     worker_send_task_events=False,
 )
-app.steps["worker"].update((InferenceStep, ClockStep))
+app.steps["worker"].update((InferenceStep, ClockStep, AliveStep))
+app.steps["consumer"].add(LoopStep)

@@ -12,9 +12,10 @@ from shared.errors import VisionfleetError
 from shared.fleet.report import FleetReporter
 from shared.jobs import JobResult
 from shared.metrics.settings import MetricsSettings
+from shared.pulse import Pulse
 from shared.queue.consumer import QueueConsumer, Taken
 from shared.redis import RedisError, SyncRedis, connect
-from shared.settings import QueueSettings, RedisSettings
+from shared.settings import PulseSettings, QueueSettings, RedisSettings
 from shared.workflows.settings import WorkflowSettings
 from worker_service.consumer.advert import Advert
 from worker_service.consumer.intake import Intake
@@ -22,6 +23,7 @@ from worker_service.consumer.metrics import Exporter
 from worker_service.consumer.pipeline import Pipeline, Threads
 from worker_service.consumer.scout import Every, Scout
 from worker_service.consumer.settings import ConsumerSettings
+from worker_service.consumer.vitals import EVERY_S, Vitals
 from worker_service.engine.engine import Engine
 from worker_service.workflows.line import Limits, WorkflowLine
 from worker_service.workflows.runner import Runner
@@ -58,6 +60,7 @@ class Consumer:
         )
         scout = Scout(self._queue, self._reporter, engine, self._pipeline, self.advert)
         self._exporter = Exporter(MetricsSettings(), self.advert.info)
+        pulse = Pulse(PulseSettings().pulse_dir)
         self._beat = Every("beat", settings.heartbeat_ms / 1000, scout.beat)
         self._renew = Every("renew", self._lease_s / 4, scout.renew)
         self._chores = [
@@ -66,6 +69,7 @@ class Consumer:
             Every("announce", settings.scout_interval_ms / 1000, scout.announce),
             Every("tidy", TIDY_EVERY_S, scout.tidy),
             Every("adopt", settings.scout_interval_ms / 1000, scout.adopt),
+            Every("vitals", EVERY_S, Vitals(pulse, self.advert, self._intake, self._beat).check),
             Every("watch", 1.0, lambda: scout.watch(settings.stall_timeout_s, self._intake.is_alive)),
         ]
 

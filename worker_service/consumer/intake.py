@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -61,6 +62,10 @@ class Intake(threading.Thread):
         self._held = held
         self._hardware = hardware
         self._stopping = threading.Event()
+        self.turned = float("-inf")
+        """When the loop last began a turn, by the monotonic clock."""
+        self.reads = True
+        """Whether the last read went well."""
 
     def stop(self) -> None:
         """Take no more; returns when the loop has ended."""
@@ -74,6 +79,7 @@ class Intake(threading.Thread):
         for turn in itertools.count():
             if self._stopping.is_set():
                 return
+            self.turned = time.monotonic()
             room = self._pipeline.room(ROOM_S)
             models = self._held()
             if max(room) <= 0:
@@ -83,7 +89,9 @@ class Intake(threading.Thread):
                 continue
             try:
                 self._take(models, turn, room)
+                self.reads = True
             except RedisError as error:
+                self.reads = False
                 log.warning("redis.unreachable", error=type(error).__name__)
                 self._stopping.wait(0.2 + random.random() / 2)  # noqa: S311 - jitter is no secret
 

@@ -156,6 +156,8 @@ class Every(threading.Thread):
         self._chore = chore
         self._away = False
         self._stopping = threading.Event()
+        self.done = float("-inf")
+        """When the chore last went well, by the monotonic clock."""
 
     @override
     def run(self) -> None:
@@ -164,6 +166,7 @@ class Every(threading.Thread):
             try:
                 self._chore()
                 self._away = False
+                self.done = time.monotonic()
             except (RedisError, OSError) as error:
                 if not self._away:  # said once, not at every turn
                     log.warning("redis.unreachable", chore=self.name, error=type(error).__name__)

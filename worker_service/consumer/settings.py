@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
@@ -13,6 +15,11 @@ class ConsumerSettings(BaseSettings):
 
     model_config = SETTINGS
 
+    worker_role: Literal["all", "inference", "background"] = Field(
+        "all",
+        description="What the process does: run models, run slow tasks (batches, webhooks, fetching of models) and the "
+        "clocks that start them, or both. A fleet needs each at least once.",
+    )
     worker_name: str = Field("", description="Id of this worker in the fleet; made of host and pid when empty.")
     task_threads: int = Field(
         4, ge=2, le=64, description="Slow tasks (batches, webhooks) that one worker process runs at the same time."

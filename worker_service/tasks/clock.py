@@ -15,6 +15,7 @@ from kombu.exceptions import OperationalError
 from shared.redis import SyncRedis, connect
 from shared.settings import RedisSettings
 from worker_service.consumer.scout import Every
+from worker_service.consumer.settings import ConsumerSettings
 from worker_service.tasks import batches, models, webhooks
 from worker_service.tasks.stop import STOPPING
 
@@ -29,6 +30,11 @@ class ClockStep(bootsteps.StartStopStep):  # type: ignore[misc] # celery ships n
     def __init__(self, worker: Any, **options: Any) -> None:
         super().__init__(worker, **options)
         self._hands: list[Every] = []
+
+    def include_if(self, worker: Any) -> bool:
+        """Not in a worker that only runs models."""
+        del worker
+        return ConsumerSettings().worker_role != "inference"
 
     def start(self, worker: Any) -> None:
         """Begin to tick."""
