@@ -51,7 +51,12 @@ def locked(report: Path, hashes: Path) -> Iterator[str]:
     for package in json.loads(report.read_text())["install"]:
         facts = package["metadata"]
         name = f"{re.sub('[-_.]+', '-', facts['name']).lower()}=={facts['version']}"
-        yield f"{name} {pinned[name]}" if sys.version_info >= (3, 11) else name
+        if sys.version_info < (3, 11):
+            yield name
+        elif name in pinned:
+            yield f"{name} {pinned[name]}"
+        else:
+            sys.exit(f"{name} is not in {hashes}: pin it in constraints.txt and run script/supply hashes")
 
 
 def main() -> None:
