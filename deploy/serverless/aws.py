@@ -11,9 +11,9 @@ import asyncio
 import base64
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 from aiohttp import web
@@ -25,6 +25,7 @@ from deploy.serverless.app import create
 from deploy.serverless.settings import ServerlessSettings
 from shared import log
 
+T = TypeVar("T")
 TEXT = ("text/", "application/json", "application/problem+json", "application/javascript", "image/svg+xml")
 PER_CONNECTION = frozenset(
     {"connection", "content-length", "transfer-encoding", "keep-alive", "date", "server", "host"}
@@ -51,7 +52,7 @@ class Function:
         self._do(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
 
-    def _do(self, work: Any) -> Any:
+    def _do(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     async def _start(self) -> URL:
