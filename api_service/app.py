@@ -26,6 +26,7 @@ from api_service.context import (
     SECRETS,
     SETTINGS,
     STREAMS,
+    USAGE,
     WISHES,
     WORKFLOWS,
 )
@@ -44,6 +45,7 @@ from shared.redis import connect_async
 from shared.streams.offers import Offers
 from shared.streams.settings import StreamLimits
 from shared.streams.store import StreamStore
+from shared.usage.store import UsageStore
 from shared.webhooks.ledger import Ledger
 from shared.webhooks.secrets import SecretStore
 from shared.webhooks.settings import WebhookSettings
@@ -97,7 +99,7 @@ async def keeping(app: web.Application) -> AsyncIterator[None]:
     """Hold what the webhook, batch, key and stream routes read and write; it connects when first used."""
     client, webhooks = connect_async(app[SETTINGS]), WebhookSettings()
     app[LEDGER], app[SECRETS] = Ledger(client, webhooks), SecretStore(client, webhooks)
-    app[KEYS] = KeyStore(client)
+    app[KEYS], app[USAGE] = KeyStore(client), UsageStore(client)
     app[WISHES], app[FETCHES] = client, FetchSettings().fetches
     app[BATCH_SETTINGS] = BatchSettings()
     app[WORKFLOWS] = WorkflowStore(client)

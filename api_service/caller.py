@@ -19,6 +19,11 @@ class Caller:
         return "" if self.key is None else self.key.owner
 
     @property
+    def key_id(self) -> str:
+        """Under which its use is counted; "" without a key."""
+        return "" if self.key is None else self.key.id
+
+    @property
     def is_admin(self) -> bool:
         """Whether it may do everything."""
         return self.key is None or "admin" in self.key.scopes

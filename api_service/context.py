@@ -22,6 +22,7 @@ from shared.egress import Egress
 from shared.redis import AsyncRedis
 from shared.streams.offers import Offers
 from shared.streams.store import StreamStore
+from shared.usage.store import UsageStore
 from shared.webhooks.ledger import Ledger
 from shared.webhooks.secrets import SecretStore
 from shared.workflows.store import WorkflowStore
@@ -45,6 +46,7 @@ WISHES = web.AppKey("WISHES", AsyncRedis)
 FETCHES = web.AppKey("FETCHES", bool)
 """Whether such models are fetched."""
 WORKFLOWS = web.AppKey("WORKFLOWS", WorkflowStore)
+USAGE = web.AppKey("USAGE", UsageStore)
 OFFERS = web.AppKey("OFFERS", Offers)
 PAGES: web.AppKey[dict[str, Asset]] = web.AppKey("PAGES")
 """Files of the playground by path."""

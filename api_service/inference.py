@@ -63,6 +63,7 @@ async def run(request: web.Request, wanted: Wanted, images: Sequence[bytes]) -> 
             timeout_ms=timeout_ms,
             trace={"request_id": call.request_id},
             owner=call.caller.owner,
+            key=call.caller.key_id,
         )
         for image in images
     ]

@@ -59,6 +59,7 @@ def job_of(request: web.Request, do: str, params: Mapping[str, Any]) -> Job:
         timeout_ms=int(request.app[SETTINGS].request_timeout_s * 1000),
         trace=trace.of(request),
         owner=caller.owner,
+        key=caller.key_id,
     )
 
 

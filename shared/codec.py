@@ -35,6 +35,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "folder": str,
     "outside": list,
     "owner": str,
+    "key": str,
     "state": str,
     "outputs": list,
     "error": (dict, type(None)),

@@ -31,6 +31,8 @@ class Job:
 
     ``owner`` is whose it is when API keys are in use: it decides who may see the job, and whose quota it takes.
 
+    ``key`` is the id of the API key that it was sent with, under which it is counted.
+
     ``extra`` keeps fields that a newer peer sent, so that they survive a pass through an older one.
     """
 
@@ -48,6 +50,7 @@ class Job:
     folder: str = ""
     outside: list[int] = field(default_factory=list)
     owner: str = ""
+    key: str = ""
     extra: dict[str, Any] = field(default_factory=dict)
 
     @property

@@ -90,6 +90,9 @@ vf:key:{id}:bucket               hash {tokens, at}, what is left of a key's rate
 vf:key:{id}:flights              zset, request id -> ms when it stops to count, of a key with a concurrency limit.
                                  Written by key_admit and the API; lives 10 minutes after the last request.
 vf:key:{id}:usage                hash {requests, refused, last_ms}. Written by the API; lives forever.
+vf:usage:{day}                   hash, "{count} {model} {who}" -> jobs, failed, images or infer_us of that day since
+                                 1970-01-01, by Redis's clock; who is a key's id, an owner or "". Written by finish;
+                                 lives for usage_days.
 vf:quotas                        hash, owner of jobs -> share of a queue's depth that they may take. Written by
                                  key_change; lives forever.
 vf:owner:{owner}:open            zset, job id -> ms when it expires: the unfinished jobs of an owner with a quota.
@@ -306,6 +309,11 @@ def key_flights(key_id: str) -> str:
 def key_usage(key_id: str) -> str:
     """What an API key was used for."""
     return f"vf:key:{key_id}:usage"
+
+
+def usage(day: int) -> str:
+    """What was used on a day, as days since 1970-01-01."""
+    return f"vf:usage:{day}"
 
 
 def owner_open(owner: str) -> str:

@@ -110,6 +110,9 @@ class QueueSettings(BaseSettings):
         "fsspec knows (s3://bucket/path). API and workers need the same. Empty keeps everything in Redis.",
     )
     blob_bytes: int = Field(262_144, ge=0, description="Size in bytes above which an image or result goes there.")
+    usage_days: int = Field(
+        400, ge=0, le=4000, description="Days that counts of use by API key and model are kept; 0 counts nothing."
+    )
     dead_letters: int = Field(10_000, ge=1, description="Dead letters kept; the oldest are dropped first.")
 
 

@@ -61,6 +61,7 @@ async def job_of(request: web.Request, wanted: JobRequest, images: list[submissi
         metadata=wanted.metadata,
         trace=trace.of(request),
         owner=call_of(request).caller.owner,
+        key=call_of(request).caller.key_id,
     )
     log.info("job.submitted", job=job.id, model=model, lane=job.lane, images=len(job.inputs), **job.trace)
     return job

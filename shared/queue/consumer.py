@@ -15,7 +15,9 @@ from shared.jobs import Job, JobResult
 from shared.queue import scripts
 from shared.redis import Call, RedisError, SyncRedis, run
 from shared.settings import QueueSettings
+from shared.usage.use import Use, use_of, who
 
+DAY_MS = 86_400_000
 POISONED = JobPoisoned("Every worker that took this job was lost; it is among the dead letters.")
 
 
@@ -23,7 +25,8 @@ POISONED = JobPoisoned("Every worker that took this job was lost; it is among th
 class Taken:
     """One delivery of one job: what it takes to run it, renew its lease and end it.
 
-    ``done`` counts finished images, ``told`` those that the record knows of.
+    ``done`` counts finished images, ``told`` those that the record knows of. ``infer_ms`` is its share of the batches
+    that it ran in; ``uses`` is what a workflow used, in place of what can be told from job and result.
     """
 
     stream: str
@@ -36,6 +39,8 @@ class Taken:
     done: int = 0
     told: int = 0
     blobs: BlobStore | None = None
+    infer_ms: float = 0.0
+    uses: list[Use] | None = None
 
     def image(self, index: int) -> bytes:
         """One encoded image, which may have to be fetched. Raises InputGone, BlobsUnavailable."""
@@ -197,10 +202,13 @@ class QueueConsumer:
         if self._blobs is not None and taken.recorded:
             with contextlib.suppress(BlobsUnavailable):  # then it stays in Redis
                 result = self._blobs.store_result(taken.job, result)
+        uses = use_of(taken.job, result, taken.infer_ms) if taken.uses is None else taken.uses
         return scripts.FINISH(
             [taken.stream],
             *(keys.GROUP, self.name, taken.entry, taken.attempt, result.state, encode_result(result)),
             *(fields.get(name, b"") for name in ("id", "size", "reply", "record", "ttl", "owner")),
+            *(self._settings.usage_days * DAY_MS, who(taken.job)),
+            *(part for use in uses for part in use),
         )
 
     def _taken(self, rows: list[Any]) -> list[Taken]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from shared.fleet.view import FleetView
 from shared.jobs import Job, JobResult
 from shared.queue.dispatcher import Dispatcher
 from shared.settings import QueueSettings, RedisSettings
+from shared.usage.use import INSIDE, Use, step_use
 from shared.workflows.images import WorkflowImage
 from shared.workflows.models import ModelCall
 
@@ -32,6 +33,8 @@ class Circumstances:
     timeout_ms: int = 60_000
     trace: dict[str, str] = field(default_factory=dict)
     rights: Rights = EVERYTHING
+    used: Callable[[Use], None] | None = None
+    """Told of what each step used, when the run counts for its steps."""
 
 
 class QueueModels:
@@ -63,7 +66,11 @@ class QueueModels:
         circumstances.rights.check(model)
         images = [await asyncio.to_thread(encoded, image) for image in call.images]
         jobs = [self._job(model, call, part, circumstances) for part in _chunks(images)]
-        return await self._dispatcher.call(jobs)
+        results = await self._dispatcher.call(jobs)
+        if circumstances.used is not None:
+            for job, result in zip(jobs, results, strict=True):
+                circumstances.used(step_use(job, result, result.timings.get("infer_ms", 0.0)))
+        return results
 
     async def _find(self, call: ModelCall) -> str:
         """The model's id. Raises what would leave the jobs without a worker: ModelNotFound, NoWorkerForHardware."""
@@ -88,6 +95,7 @@ class QueueModels:
             timeout_ms=circumstances.timeout_ms,
             trace=circumstances.trace,
             owner=circumstances.owner,
+            key=INSIDE if circumstances.used is not None else "",
         )
 
 

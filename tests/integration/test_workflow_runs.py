@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ import pytest
 from shared import keys
 from shared.errors import ModelNotFound, NoWorkerForHardware
 from shared.jobs import Job, JobRecord
+from shared.redis import connect_async
 from shared.settings import QueueSettings, RedisSettings
+from shared.usage.store import Asked, UsageStore, today
 from shared.workflows.images import WorkflowImage
 from shared.workflows.models import ModelCall
 from shared.workflows.queue_models import QueueModels
@@ -59,10 +62,20 @@ FIND_AND_NAME: dict[str, Any] = {
 }
 
 
+async def used(bench: Bench) -> dict[str | None, tuple[str | None, int, int]]:
+    client = connect_async(RedisSettings(redis_url=bench.settings["redis_url"]))
+    try:
+        rows = await UsageStore(client).rows(Asked(today() - timedelta(1), today(), by=("key", "model")))
+    finally:
+        await client.aclose()
+    return {row.model: (row.key, row.jobs, row.images) for row in rows}
+
+
 async def test_a_run_uses_the_models_of_its_worker_and_the_queue_gives_the_same(bench: Bench) -> None:
     await bench.ready("w1")
     data = SCENE.read_bytes()
     asked = job(FIND_AND_NAME, {"image": [{"$image": 0}, {"$image": 1}]}, [data, data])
+    asked.key = "key1"
     (result,) = await bench.dispatcher.call([asked])
     result.raise_for_error()
     rows = result.outputs[0]["output"]["outputs"]
@@ -70,6 +83,12 @@ async def test_a_run_uses_the_models_of_its_worker_and_the_queue_gives_the_same(
     names = {one["top"] for one in rows[0]["names"]}
     assert names == {box["class"] for box in rows[0]["found"]["predictions"]}
     assert {"step:find", "step:crop", "step:name", "queue_ms", "total_ms"} <= set(result.timings)
+    crops = sum(len(row["names"]) for row in rows)
+    assert await used(bench) == {
+        keys.WORKFLOW_QUEUE: ("key1", 1, 2),
+        "shapes-detector": ("key1", 0, 2),
+        "shapes-classifier": ("key1", 0, crops),
+    }, "counted by the run, with what its steps used"
 
     models = await asyncio.to_thread(QueueModels, RedisSettings(redis_url=bench.settings["redis_url"]), QueueSettings())
     try:

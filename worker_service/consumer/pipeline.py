@@ -210,6 +210,7 @@ class Pipeline:
         begun = clock_ms()
         for item, raw in zip(batch, raws, strict=True):
             item.work.note("infer_ms", infer_ms)
+            item.work.taken.infer_ms += infer_ms / len(batch)
             item.work.batch = max(item.work.batch, len(batch))
             outcomes.append((item, self._postprocess(item, raw)))
         model = batch[0].work.model.manifest.id

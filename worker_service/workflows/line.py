@@ -15,6 +15,7 @@ from shared import keys
 from shared.errors import DeadlineExceeded, JobCanceled, VisionfleetError
 from shared.jobs import JobResult
 from shared.queue.consumer import QueueConsumer, Taken
+from shared.usage.use import Use, summed, use_of
 from worker_service.consumer.counters import Counters
 from worker_service.consumer.intake import Intake, streams_of
 from worker_service.consumer.pipeline import Room
@@ -28,12 +29,13 @@ BROKEN = VisionfleetError("The workflow failed; the worker's log says why.")
 
 @dataclass(eq=False)
 class Begun:
-    """One run in this worker. ``after`` is what may wait until its answer has gone out."""
+    """One run in this worker. ``after`` may wait until its answer has gone out, ``uses`` is what its steps used."""
 
     taken: Taken
     started: float = field(default_factory=time.monotonic)
     timings: dict[str, float] = field(default_factory=dict)
     after: list[Callable[[], Any]] = field(default_factory=list)
+    uses: list[Use] = field(default_factory=list)
 
     @property
     def left_ms(self) -> int:
@@ -147,6 +149,7 @@ class WorkflowLine:
         total = waited + (time.monotonic() - begun.started) * 1000
         result.timings = {"queue_ms": waited, **begun.timings, "total_ms": total}
         self._count(result)
+        taken.uses = summed([*begun.uses, *use_of(taken.job, result, 0.0)])
         try:
             self._finish([(taken, result)])
         except Exception:

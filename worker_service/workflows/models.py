@@ -9,6 +9,7 @@ import numpy as np
 
 from shared.errors import DeadlineExceeded
 from shared.jobs import Job
+from shared.usage.use import step_use
 from shared.workflows.models import ModelCall
 from shared.workflows.queue_models import Circumstances, QueueModels, answers
 from worker_service.consumer.inprocess import InProcess
@@ -53,10 +54,13 @@ class WorkerModels:
         mine = InProcess(job, [three_channels(image.pixels) for image in call.images])
         self._pipeline.accept(mine)
         try:
-            return answers(mine.future.result(around.timeout_ms / 1000))
+            result = mine.future.result(around.timeout_ms / 1000)
         except FutureTimeout:
             mine.lost = True
             raise DeadlineExceeded("A model step was not finished within the run's time limit.") from None
+        if around.used is not None:
+            around.used(step_use(job, result, mine.infer_ms))
+        return answers(result)
 
 
 def three_channels(pixels: Image) -> Image:

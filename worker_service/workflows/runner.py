@@ -77,7 +77,8 @@ class Runner:
     def _services(self, begun: Begun, allowed: Any) -> Services:
         job = begun.taken.job
         rights = Rights(models=tuple(str(pattern) for pattern in allowed))
-        around = Circumstances(job.lane, job.owner, max(begun.left_ms, 1), job.trace, rights)
+        left_ms = max(begun.left_ms, 1)
+        around = Circumstances(job.lane, job.owner, left_ms, job.trace, rights, begun.uses.append)
         return Services(
             models=WorkerModels(self._engine, self._pipeline, self._queue, around),
             settings=self._settings,

@@ -6,6 +6,7 @@ from typing import Any
 
 from visionfleet import wire
 from visionfleet.api.paging import Listing, entries
+from visionfleet.api.usage import read as read_usage
 from visionfleet.core import Core
 from visionfleet.fleet import Fleet, QueueInfo, read_fleet, read_list, read_one
 from visionfleet.jobs import DeadLetter, Job, read_job
@@ -70,6 +71,7 @@ class Operations:
     queues = method(queues)
     info = method(info)
     check_ready = method(check_ready)
+    usage = method(read_usage)
 
 
 class DeadLetters:

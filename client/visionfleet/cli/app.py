@@ -21,6 +21,7 @@ from visionfleet.cli import (
     status,
     stream,
     up,
+    usage,
     workflows,
 )
 from visionfleet.cli.console import say
@@ -47,6 +48,7 @@ app.add_typer(keys.app, name="keys", epilog=EPILOG)
 app.add_typer(dlq.app, name="dlq", epilog=EPILOG)
 app.command("queues", epilog=EPILOG)(live.queues)
 app.command("workers", epilog=EPILOG)(live.workers)
+app.command("usage", epilog=EPILOG)(usage.usage)
 app.command("status", epilog=EPILOG)(status.status)
 app.command("doctor", epilog=EPILOG)(doctor.doctor)
 app.command("config", epilog=EPILOG)(config.config)

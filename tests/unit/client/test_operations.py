@@ -154,3 +154,18 @@ def test_workers_once_and_live(server: FakeServer, monkeypatch: pytest.MonkeyPat
     assert visionfleet(server, "workers", "--watch", "1").exit_code == 130
     assert len(server.to("/v1/fleet")) == 4, "once, then at the start and twice anew"
     assert json.loads(visionfleet(server, "workers", "--json").stdout)[0]["id"] == "w1"
+
+
+def test_usage(server: FakeServer) -> None:
+    row = {"day": "2026-11-01", "key": "k1", "name": "gate", "model": "=m", "jobs": 3, "failed": 1, "images": 9}
+    server.answer("/v1/usage", *[Answer({"since": "", "until": "", "usage": [{**row, "infer_s": 1.25}]})] * 3)
+    shown = visionfleet(server, "usage", "--since", "2026-11-01", "--key", "k1", "--by", "day,key,model")
+    assert all(word in shown.stdout for word in ("2026-11-01", "gate", "=m", "1.250"))
+    table = visionfleet(server, "usage", "--csv")
+    assert table.stdout == "day,key,name,model,jobs,failed,images,infer_s\n2026-11-01,k1,gate,'=m,3,1,9,1.25\n"
+    with Client(server.url) as client:
+        (found,) = client.usage(by=["model"])
+    assert (found.jobs, found.infer_s) == (3, 1.25)
+    first, _, third = server.to("/v1/usage")
+    assert first.query == {"since": "2026-11-01", "key": "k1", "by": "day,key,model"}
+    assert third.query == {"by": "model"}
