@@ -13,7 +13,7 @@ from typing import Any
 from tests.redis_server import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-CRASH = "kill -s KILL -1"
+CRASH = "kill -9 -1"
 """Inside a container: everything but its init, which then ends as after a crash, so that Docker starts it again."""
 
 

@@ -1,6 +1,6 @@
 """Which packages an image gets. Runs inside the build, with nothing installed.
 
-``wanted EXTRAS ONNXRUNTIME`` writes the requirements of pyproject.toml's extras; ``locked REPORT`` writes what pip's
+``wanted EXTRAS [ONNXRUNTIME]`` writes the requirements of pyproject.toml's extras; ``locked EXTRAS`` writes what pip's
 report resolved, pinned, with the hashes of constraints.hashes.txt.
 """
 
@@ -15,6 +15,8 @@ from pathlib import Path
 
 OURS = "visionfleet-server"
 EXTRAS_OF_OURS = re.compile(rf"{OURS}\[([\w,-]+)\]")
+UNUSED = {"av": "streams", "fonttools": ""}
+"""What libraries ask for and we do not use, with the extra that does: 130 MB for video and for figures as PDF."""
 STRINGS = re.compile(r'"([^"]*)"')
 
 
@@ -41,7 +43,7 @@ def wanted(extras: list[str], known: dict[str, list[str]]) -> Iterator[str]:
                 yield requirement
 
 
-def locked(report: Path, hashes: Path) -> Iterator[str]:
+def locked(report: Path, extras: list[str], hashes: Path) -> Iterator[str]:
     """``name==version --hash=...`` of each package of the report; without hashes where Python is too old for ours."""
     pinned: dict[str, str] = {}
     for block in re.split(r"\n(?=\S)", hashes.read_text()):
@@ -50,7 +52,10 @@ def locked(report: Path, hashes: Path) -> Iterator[str]:
             pinned[f"{found[1].lower()}=={found[2]}"] = " ".join(re.findall(r"--hash=\S+", block))
     for package in json.loads(report.read_text())["install"]:
         facts = package["metadata"]
-        name = f"{re.sub('[-_.]+', '-', facts['name']).lower()}=={facts['version']}"
+        plain = re.sub("[-_.]+", "-", facts["name"]).lower()
+        name = f"{plain}=={facts['version']}"
+        if plain in UNUSED and UNUSED[plain] not in extras:
+            continue
         if sys.version_info < (3, 11):
             yield name
         elif name in pinned:
@@ -63,15 +68,15 @@ def main() -> None:
     """Write one of the lists."""
     parser = argparse.ArgumentParser()
     parser.add_argument("what", choices=("wanted", "locked"))
-    parser.add_argument("of", help="extras with commas between, or pip's report")
+    parser.add_argument("extras", type=lambda text: text.split(","))
     parser.add_argument("onnxruntime", nargs="?", default="")
     parser.add_argument("--without-onnxruntime", action="store_true", help="a wheel of the user's provides it")
     options = parser.parse_args()
     if options.what == "wanted":
-        lines = list(wanted(options.of.split(","), lists(Path("pyproject.toml").read_text())))
+        lines = list(wanted(options.extras, lists(Path("pyproject.toml").read_text())))
         lines += [options.onnxruntime] if options.onnxruntime and not options.without_onnxruntime else []
     else:
-        lines = list(locked(Path(options.of), Path("constraints.hashes.txt")))
+        lines = list(locked(Path("report.json"), options.extras, Path("constraints.hashes.txt")))
     sys.stdout.write("\n".join(lines) + "\n")
 
 

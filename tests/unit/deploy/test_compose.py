@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
+import subprocess
 from typing import Any
 
 import pytest
@@ -109,3 +112,30 @@ def test_variables_that_are_passed_on_are_settings() -> None:
     known = {setting.variable for setting in config.settings()}
     given = {name for service in OURS.values() for name in service["environment"] if name.startswith("VISIONFLEET_")}
     assert {name.removesuffix("_FILE") for name in given} <= known | {"VISIONFLEET_REDIS_URL"}
+
+
+@pytest.mark.skipif(shutil.which("docker") is None, reason="no docker here")
+@pytest.mark.parametrize("profile", [*PROFILES, "streams", "observability"])
+def test_compose_accepts_each_profile(profile: str) -> None:
+    command = [
+        "docker",
+        "compose",
+        "-f",
+        str(ROOT / "compose.yaml"),
+        "--profile",
+        profile,
+        "config",
+        "--format",
+        "json",
+    ]
+    done = subprocess.run(command, capture_output=True, timeout=50, check=False)
+    if b"is not a docker command" in done.stderr or b"unknown flag" in done.stderr:
+        pytest.skip("docker has no compose here")
+    assert done.returncode == 0, done.stderr.decode()
+    shown = json.loads(done.stdout)["services"]
+    assert set(shown) == {name for name, service in SERVICES.items() if profile in service["profiles"]}
+    if profile == "gpu":
+        (device,) = shown["worker-gpu"]["deploy"]["resources"]["reservations"]["devices"]
+        assert (device["driver"], device["count"], device["capabilities"]) == ("nvidia", 1, ["gpu"])
+    if profile == "jetson":
+        assert shown["worker-jetson"]["runtime"] == "nvidia"

@@ -73,6 +73,13 @@ class HardwareProfile(_Strict):
             if provider.name in available
         ]
         self.check([name for name, _ in chosen])
+        absent = [provider.name for provider in self.providers if provider.name not in available]
+        if absent and chosen:
+            names = ", ".join(name for name, _ in chosen)
+            log.warning(
+                "This onnxruntime has no %s, which profile %r would rather use: going on with %s, more slowly.",
+                *(", ".join(absent), self.hardware, names),
+            )
         if not chosen:
             wanted = ", ".join(provider.name for provider in self.providers)
             raise BadProfile(f"This onnxruntime has none of {wanted}; it has {', '.join(available)}.")
