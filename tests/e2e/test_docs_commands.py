@@ -23,6 +23,7 @@ PAGES = {
     "README.md": ["star", "ok    server", "throughput"],
     "docs/quickstart.md": ["star", '"predictions"'],
     "docs/jobs.md": ["event: finished", '"position":', "job_finished", "succeeded", "there are no dead letters"],
+    "docs/batches.md": ["succeeded", "scene.jpg", '"state":"queued"'],
     "docs/how-to/detect.md": ["star"],
     "docs/how-to/classify.md": ["star", "'confidence'"],
     "docs/how-to/models.md": ["copy-of-shapes"],

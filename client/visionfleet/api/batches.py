@@ -88,6 +88,9 @@ def create(  # noqa: PLR0913 - one parameter per kind of source
     every: int = 1,
     hardware: str = "any",
     metadata: Mapping[str, str] | None = None,
+    timeout: float | None = None,
+    result_ttl: float | None = None,
+    allow_pending: bool = False,
     **params: Any,
 ) -> Flow[Batch]:
     """Hand in a batch from one source and return when the server has taken it.
@@ -103,6 +106,9 @@ def create(  # noqa: PLR0913 - one parameter per kind of source
         every: of a video, take every n-th frame.
         hardware: tag of the worker pool, or ``any``.
         metadata: the caller's own; given back unchanged.
+        timeout: seconds that one image may spend in the queue and the model.
+        result_ttl: seconds to keep the results after the batch's end.
+        allow_pending: accept it even when no live worker has the hardware or the model.
         **params: the model's parameters.
 
     Raises:
@@ -112,6 +118,8 @@ def create(  # noqa: PLR0913 - one parameter per kind of source
     if len(given) != 1:
         raise InvalidRequest("Give one of files, zip, video, urls, server_folder and server_video.")
     wanted: dict[str, Any] = {"model": model, "hardware": hardware, "metadata": dict(metadata or {}), "every": every}
+    terms = {"timeout": timeout, "result_ttl": result_ttl, "allow_pending": allow_pending or None}
+    wanted |= {name: value for name, value in terms.items() if value is not None}
     wanted["params"] = {name: value for name, value in params.items() if value is not None}
     uploads = yield Do(lambda: _uploads(files, zip, video))
     if uploads:

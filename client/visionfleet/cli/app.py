@@ -8,6 +8,7 @@ import typer
 
 from visionfleet import __version__
 from visionfleet.cli import (
+    batches,
     bench,
     completion,
     config,
@@ -42,6 +43,7 @@ app.command("down", epilog=EPILOG)(up.down)
 app.command("infer", epilog=EPILOG)(infer.infer)
 app.add_typer(models.app, name="models", epilog=EPILOG)
 app.add_typer(jobs.app, name="jobs", epilog=EPILOG)
+app.add_typer(batches.app, name="batches", epilog=EPILOG)
 app.add_typer(workflows.app, name="workflows", epilog=EPILOG)
 app.add_typer(stream.app, name="stream", epilog=EPILOG)
 app.add_typer(keys.app, name="keys", epilog=EPILOG)

@@ -1,13 +1,18 @@
-"""The server's errors. Made from shared/errors.py by tests/unit/client/mirror_errors.py."""
+"""The server's errors. Made from those of shared/ by tests/unit/client/mirror_errors.py."""
 
 from __future__ import annotations
 
 from visionfleet.errors.base import VisionfleetError
 
 __all__ = [
+    "BatchNotFound",
     "BlobsUnavailable",
+    "CodeFailed",
     "Conflict",
     "DeadlineExceeded",
+    "DeliveryNotFound",
+    "EgressFailed",
+    "EgressRefused",
     "Forbidden",
     "IdempotencyConflict",
     "IdempotencyMismatch",
@@ -22,6 +27,7 @@ __all__ = [
     "JobFinished",
     "JobNotFound",
     "JobPoisoned",
+    "KeyNotFound",
     "LeaseLost",
     "LetterNotFound",
     "ModelLoadFailed",
@@ -36,6 +42,7 @@ __all__ = [
     "QueueUnavailable",
     "QuotaExceeded",
     "RateLimited",
+    "SecretNotFound",
     "SinkUnavailable",
     "SourceError",
     "SourceNotFound",
@@ -51,6 +58,8 @@ __all__ = [
     "Unavailable",
     "UnsupportedTask",
     "WorkflowError",
+    "WorkflowNotFound",
+    "WorkflowTaken",
 ]
 
 
@@ -332,3 +341,57 @@ class JobPoisoned(VisionfleetError):
     """Every worker that took the job was lost; it is in the dead-letter stream now."""
 
     default_code = "poisoned"
+
+
+class KeyNotFound(NotFound):
+    """There is no API key with this id."""
+
+    default_code = "key_not_found"
+
+
+class BatchNotFound(NotFound):
+    """There is no batch with this id: it was never accepted, or its record expired."""
+
+    default_code = "batch_not_found"
+
+
+class EgressRefused(InvalidRequest):
+    """The URL leads where this server does not go; the message says which rule refused it."""
+
+    default_code = "egress_refused"
+
+
+class EgressFailed(InvalidRequest):
+    """The URL is allowed, and nothing usable came back; ``details`` have the ``status`` when something answered."""
+
+    default_code = "egress_failed"
+
+
+class DeliveryNotFound(NotFound):
+    """There is no delivery with this id: none was made, or its retention is over."""
+
+    default_code = "delivery_not_found"
+
+
+class SecretNotFound(NotFound):
+    """There is no webhook secret with this id."""
+
+    default_code = "webhook_secret_not_found"
+
+
+class CodeFailed(InvalidRequest):
+    """The code of a Python block raised; the message tells what, and the line."""
+
+    default_code = "python_block_failed"
+
+
+class WorkflowNotFound(NotFound):
+    """There is no saved workflow of that id, or not in that version."""
+
+    default_code = "workflow_not_found"
+
+
+class WorkflowTaken(Conflict):
+    """The id is another owner's."""
+
+    default_code = "workflow_taken"
