@@ -28,7 +28,7 @@ ROUTE_OF_TASK = {
 
 def check_id(model_id: str) -> str:
     """The id itself. Raises InvalidModelId unless it is ``name`` or ``project/version``."""
-    if not MODEL_ID.fullmatch(model_id) or ".." in model_id:
+    if not is_id(model_id):
         raise InvalidModelId(
             "A model id is `name` or `project/version`, made of letters, digits, '.', '_' and '-', without '..'."
         )
@@ -37,6 +37,11 @@ def check_id(model_id: str) -> str:
 
 BY_MODEL = ("rates", "counters", "reasons", "histograms", "recent", "speeds", "pending")
 """What a worker tells by model."""
+
+
+def is_id(text: str) -> bool:
+    """Whether a text can be a model's id."""
+    return MODEL_ID.fullmatch(text) is not None and ".." not in text
 
 
 async def fleet_of(request: web.Request, *, fresh: bool = False) -> Fleet:

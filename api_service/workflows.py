@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from api_service import catalog, jobs, trace
+from api_service import catalog, fetching, jobs, trace
 from api_service.context import BACKEND, SETTINGS, WORKFLOWS, call_of
 from api_service.images import at_index, check_count, load
 from api_service.inference import failure_of, note_timings
@@ -30,6 +30,7 @@ async def ask(request: web.Request, do: str, **params: Any) -> dict[str, Any]:
 
 async def run(request: web.Request, specification: Mapping[str, Any], options: RunOptions) -> dict[str, Any]:
     """Run a definition and wait for its outputs."""
+    await fetching.find_models_of(request, specification, options.inputs)
     params = run_params(options.excluded_fields, options.enable_profiling, options.disable_sinks)
     job = job_of(request, "run", params | {"specification": specification})
     job.params["inputs"] = await take_images(request, specification, options.inputs, job.inputs)
@@ -42,6 +43,7 @@ async def job_of_run(request: web.Request, wanted: WorkflowRun) -> Job:
     specification: Mapping[str, Any] = wanted.specification or {}
     if wanted.id is not None:
         specification = await saved(request, LOCAL, wanted.id, wanted.version)
+    await fetching.find_models_of(request, specification, wanted.inputs)
     params = run_params(wanted.excluded_fields, wanted.enable_profiling, wanted.disable_sinks)
     job = job_of(request, "run", params | {"specification": specification})
     job.params["inputs"] = await take_images(request, specification, wanted.inputs, job.inputs)

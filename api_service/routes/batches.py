@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
-from api_service import body, catalog, jobs, reply, uploads
+from api_service import body, catalog, fetching, jobs, reply, uploads
 from api_service.context import BATCH_SETTINGS, BATCHES, SETTINGS, call_of
 from api_service.route import Route
 from api_service.schemas.batches import BatchAnswer, BatchesAnswer, BatchesQuery, BatchRequest, ResultsQuery
@@ -138,10 +138,13 @@ async def plan(
 
 
 async def target(request: web.Request, wanted: BatchRequest) -> tuple[str, str]:
-    """Model id and hardware to queue under."""
+    """Model id and hardware to queue under. What was uploaded already waits for a model that is being fetched."""
     catalog.check_id(wanted.model)
+    uploaded = request.content_type == "multipart/form-data"
     try:
-        model = catalog.find(await catalog.fleet_of(request), wanted.model)
+        _, model = await fetching.find(
+            request, wanted.model, wait_s=request.app[SETTINGS].load_timeout_s if uploaded else 0.0
+        )
     except NoWorkerForHardware:
         if not wanted.allow_pending:
             raise

@@ -10,7 +10,7 @@ from __future__ import annotations
 import structlog
 from aiohttp import web
 
-from api_service import body, catalog, idempotency, jobs, prefer, reply, submission, trace, workflows
+from api_service import body, catalog, fetching, idempotency, jobs, prefer, reply, submission, trace, workflows
 from api_service.context import BACKEND, SETTINGS, call_of
 from api_service.route import Route
 from api_service.schemas.jobs import JobAnswer, JobList, JobRequest, ListQuery
@@ -102,9 +102,8 @@ def terms_of(wanted: JobRequest, settings: ApiSettings, key: str, fingerprint: s
 async def target(request: web.Request, wanted: JobRequest) -> tuple[str, str]:
     """Model id and hardware to queue under; refuses what nobody can run unless the caller is ready to wait."""
     catalog.check_id(wanted.model)
-    fleet = await catalog.fleet_of(request)
     try:
-        model = catalog.find(fleet, wanted.model)
+        fleet, model = await fetching.find(request, wanted.model)
     except NoWorkerForHardware:
         if not wanted.allow_pending:
             raise

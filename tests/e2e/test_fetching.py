@@ -44,6 +44,35 @@ def test_unknown_models_are_fetched_when_they_are_asked_for(fetching: tuple[Laun
         assert {"coco/3", "things-abc"} <= {model.id for model in client.models.list()}
         with pytest.raises(ModelNotFound, match="Neither this server nor Roboflow"):
             client.models.load("coco/999")
+    check_everything_else(launched)
     downloads = [path for path, _ in fake.asked if path == "/files/weights.onnx"]
-    assert len(downloads) == 2, "each was fetched once"
+    assert len(downloads) == 5, "each was fetched once"
     assert KEY not in "".join(path.read_text(errors="replace") for path in launched.data_dir.rglob("logs/*.log"))
+
+
+def check_everything_else(launched: Launched) -> None:
+    """Jobs, batches of files and workflows fetch what they need too; a public name of the newer endpoint among it."""
+    scene = ROOT / "examples/images/scene.jpg"
+    with Client(launched.base_url, timeout=90, retry=RetryPolicy(retries=50)) as client:
+        job = client.jobs.wait(client.jobs.submit(scene, "yolo26n-640", confidence=0.01), 90)
+        assert (job.state, job.model) == ("succeeded", "coco/41")
+        batch = client.batches.wait(client.batches.create("me/mine", files=[scene]), 90)
+        assert (batch.state, batch.model, batch.failed) == ("succeeded", "me/mine", 0)
+        definition = {
+            "version": "1.0",
+            "inputs": [
+                {"type": "WorkflowImage", "name": "image"},
+                {"type": "WorkflowParameter", "name": "model", "default_value": "coco/42"},
+            ],
+            "steps": [
+                {
+                    "type": "roboflow_core/roboflow_object_detection_model@v2",
+                    "name": "find",
+                    "images": "$inputs.image",
+                    "model_id": "$inputs.model",
+                }
+            ],
+            "outputs": [{"type": "JsonField", "name": "found", "selector": "$steps.find.predictions"}],
+        }
+        answer = client.workflows.run(definition, images={"image": scene})
+        assert "predictions" in answer["outputs"][0]["found"]

@@ -1,7 +1,9 @@
 """A model from Roboflow's endpoints, laid out as Roboflow's own cache does, which ``formats/roboflow.py`` reads.
 
-Two kinds of ids: ``project/number`` is asked for at /ort, any other at /getWeights. Contract: what its server of
-version 1.5 sends and expects. The key travels in the query, as it does there; no message of ours repeats it.
+Two kinds of ids: ``project/number`` is asked for at /ort, any other at /getWeights. What these do not have, or not as
+ONNX, is asked for at the newer endpoint (``packages.py``), whose folder ``formats/roboflow_package.py`` reads.
+Contract: what its server of version 1.5 sends and expects. The key travels in the query, as it does there; no message
+of ours repeats it.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from urllib.parse import quote, urlencode
 from shared.egress import Egress, EgressFailed
 from shared.errors import ModelLoadFailed, ModelNotFound, VisionfleetError
 from worker_service.fetch.download import download
+from worker_service.fetch.packages import Packages
 
 VERSIONED = re.compile(r"[A-Za-z0-9_-]+/\d+")
 TASKS = {"multi-label-classification": "classification"}
@@ -39,6 +42,23 @@ class Roboflow:
             ModelLoadFailed: its weights are not ONNX, or the answer lacks what a model needs.
             EgressRefused, EgressFailed, TooLarge: as the guard says.
         """
+        try:
+            await self._fetch_older(model_id, folder, egress)
+        except (ModelNotFound, ModelLoadFailed) as missing:
+            if missing.details.get("final"):
+                raise
+            await self._fetch_newer(model_id, folder, egress, missing)
+
+    async def _fetch_newer(self, model_id: str, folder: Path, egress: Egress, missing: VisionfleetError) -> None:
+        """From the newer endpoint; ``missing`` is what is raised when that has the model neither."""
+        try:
+            await Packages(self.api_url, self.api_key, self.max_bytes).fetch(model_id, folder, egress)
+        except EgressFailed as failed:
+            if failed.details.get("status") == 404:
+                raise missing from None
+            raise explained(failed, model_id) from None
+
+    async def _fetch_older(self, model_id: str, folder: Path, egress: Egress) -> None:
         told = await self._describe(model_id, egress)
         environment = told.get("environment")
         if isinstance(environment, str):
@@ -74,7 +94,8 @@ def explained(failed: EgressFailed, model_id: str) -> VisionfleetError:
     """What a refusal of the endpoint means for whoever asked for the model."""
     status = failed.details.get("status")
     if status in (401, 403):
-        return ModelNotFound(f"Roboflow does not show {model_id!r} to this server's ROBOFLOW_API_KEY.", model=model_id)
+        refused = f"Roboflow does not show {model_id!r} to this server's ROBOFLOW_API_KEY."
+        return ModelNotFound(refused, model=model_id, final=True)
     if status == 404:
         return ModelNotFound(f"Neither this server nor Roboflow has a model {model_id!r}.", model=model_id)
     return failed

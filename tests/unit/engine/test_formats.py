@@ -78,7 +78,7 @@ def roboflow(folder: Path, **more: Any) -> Path:
 
 
 def test_every_format_has_a_name() -> None:
-    assert len(list(registry())) == 4
+    assert len(list(registry())) == 5
 
 
 def test_an_ultralytics_export(tmp_path: Path) -> None:

@@ -15,11 +15,12 @@ from visionfleet.cli.app import app
 from shared.egress import EgressFailed, EgressRefused
 from shared.errors import InvalidModelId, InvalidRequest, ModelLoadFailed, ModelNotFound, NotFound, TooLarge
 from shared.fetch.settings import FetchSettings
-from tests.roboflow_fake import KEY, FakeRoboflow
+from tests.roboflow_fake import CONFIG, KEY, FakeRoboflow
 from tests.unit.engine import graphs
-from worker_service.engine.format import Wanted
+from worker_service.engine.format import Wanted, propose
 from worker_service.fetch import aliases
 from worker_service.fetch.bring import from_roboflow, url_proposal
+from worker_service.fetch.packages import files_of
 
 
 @pytest.fixture
@@ -63,12 +64,62 @@ async def test_an_id_of_the_newer_kind(roboflow: FakeRoboflow, tmp_path: Path) -
     assert roboflow.asked[0] == ("/getWeights", {"model": "things-abc", "api_key": KEY})
 
 
+@pytest.mark.parametrize("name", ["coco/41", "yolo26n-640", "yolov26n-640", "me/mine"])
+async def test_a_model_of_the_newer_endpoint_only(roboflow: FakeRoboflow, tmp_path: Path, name: str) -> None:
+    models = tmp_path / "models"
+    manifest = await from_roboflow(name, FetchSettings(), models)
+    assert manifest.id == aliases.resolve(name)
+    assert (manifest.family, manifest.labels) == ("yolov8", ("x", "y", "z"))
+    assert (manifest.input.resize, manifest.input.pad, manifest.input.channels) == ("letterbox", 127, "bgr")
+    assert manifest.input.scale == pytest.approx(1 / 255)
+    assert (manifest.input.mean, manifest.input.std) == ((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+    assert (manifest.thresholds.iou, manifest.thresholds.max_detections) == (0.45, 50)
+    pages = [query for path, query in roboflow.asked if path == "/models/v1/external/weights"]
+    assert pages == [{"modelId": manifest.id}, {"modelId": manifest.id, "startAfter": "p0"}]
+    assert stored(models) == [f"{manifest.id}/model.json", f"{manifest.id}/weights.onnx"]
+
+
+async def test_a_broken_transfer_is_found(roboflow: FakeRoboflow, tmp_path: Path) -> None:
+    roboflow.digest = "0" * 32
+    with pytest.raises(ModelLoadFailed, match="another digest"):
+        await from_roboflow("coco/41", FetchSettings(), tmp_path / "models")
+
+
+def test_what_a_package_asks_for_and_is_not_done_is_said(graph: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "package"
+    folder.mkdir()
+    (folder / "weights.onnx").write_bytes(graph.read_bytes())
+    (folder / "class_names.txt").write_text("x\ny\nz\n")
+    network = {**CONFIG["network_input"], "resize_mode": "letterbox-reflect-edges", "input_channels": 1}
+    network["dataset_version_resize_dimensions"] = {"width": 640, "height": 480}
+    config = {
+        "image_pre_processing": {"grayscale": {"enabled": True}},
+        "network_input": network,
+        "class_names_operations": [{"type": "class_name_removal", "class_name": "background"}],
+    }
+    (folder / "inference_config.json").write_text(json.dumps(config))
+    proposal = propose(folder, Wanted())
+    assert proposal.manifest.id == "package"
+    said = " ".join(proposal.unsure)
+    for words in ("grayscale", "own shape", "class_name_removal 'background'", "letterbox-reflect-edges", "1 channels"):
+        assert words in said
+
+
+@pytest.mark.parametrize(
+    ("handle", "url"), [("../weights.onnx", "https://a/b"), ("", "https://a/b"), ("weights.onnx", None), ("a/b", "x")]
+)
+def test_files_that_would_leave_the_folder_are_refused(handle: str, url: str | None) -> None:
+    with pytest.raises(ModelLoadFailed, match="cannot be stored"):
+        list(files_of({"packageFiles": [{"fileHandle": handle, "downloadUrl": url}]}))
+
+
 @pytest.mark.parametrize(
     ("name", "kind", "words"),
     [
         ("coco/999", ModelNotFound, "Neither this server nor Roboflow"),
         ("unknown-thing", ModelNotFound, "Neither"),
         ("torch/1", ModelLoadFailed, "no ONNX weights"),
+        ("torch/2", ModelLoadFailed, "no ONNX weights"),
         ("../x", InvalidModelId, "model id"),
     ],
 )
