@@ -11,25 +11,30 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
+import av
 import numpy as np
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 from pydantic import ValidationError
 
 from api_service.images import decode_base64_now
+from api_service.pipelines import spec_of
+from api_service.schemas.pipelines import InitialisePipeline
 from shared.access.key import load as load_key
 from shared.access.token import id_of
 from shared.addresses import is_global
 from shared.codec import DecodeError, decode_job, decode_result, encode_job, encode_result
 from shared.decode import decode
 from shared.egress import EgressPolicy, EgressRefused, check
-from shared.errors import InvalidImage, ModelLoadFailed, SourceError, TooLarge
+from shared.errors import InvalidImage, ModelLoadFailed, SourceError, TooLarge, VisionfleetError
 from shared.jobs import Job, JobResult
 from shared.redaction import redacted
-from shared.streams.spec import PipelineSpec
+from shared.streams.spec import PipelineSpec, SourceSpec
 from shared.workflows.compiler import compile_workflow
 from shared.workflows.definition import load as load_workflow
 from shared.workflows.errors import DefinitionError
+from stream_service import source as source_kinds
+from stream_service.decoding import Input, VideoSource
 from stream_service.guard import check_url
 from stream_service.settings import StreamSettings
 from worker_service.engine.manifest import Manifest
@@ -178,6 +183,62 @@ def pipelines() -> list[Any]:
     return [{"sources": [source], "model": {"model_id": "shapes-detector"}, "sinks": [{"type": "buffer"}]}]
 
 
+def cameras() -> list[Any]:
+    rtsp = {"reference": "rtsp://camera.lan:8554/live", "transport": "udp", "read_timeout_s": 2, "keyframes_only": True}
+    device = {"reference": 0, "properties": {"frame_width": 640.0}, "max_fps": 5}
+    others = [{"reference": text} for text in ("http://camera.lan/video.mjpg", "udp://0.0.0.0:5000", "clip.mp4")]
+    return [rtsp, device, *others]
+
+
+def camera_made(document: Any) -> None:
+    spec = SourceSpec.model_validate(document)
+    source_kinds.kind_of(spec.reference, source_kinds.registry()).make(spec, StreamSettings())
+
+
+def initialise() -> list[Any]:
+    video = {"type": "VideoConfiguration", "video_reference": ["rtsp://camera.lan/1", 0], "max_fps": 5}
+    model = {"type": "ModelConfiguration", "model_id": "shapes-detector"}
+    return [{"video_configuration": video, "processing_configuration": model}]
+
+
+def pipeline_made(document: Any) -> None:
+    spec_of(InitialisePipeline.model_validate(document))
+
+
+@cache
+def films() -> list[bytes]:
+    pixels = np.random.default_rng(1).integers(0, 255, (48, 64, 3), np.uint8)
+    made: list[bytes] = []
+    for kind, codec in (("mp4", "mpeg4"), ("matroska", "mjpeg"), ("avi", "mpeg4")):
+        buffer = BytesIO()
+        with av.open(buffer, "w", format=kind) as film:
+            track: Any = film.add_stream(codec, rate=10)
+            track.width, track.height, track.pix_fmt = 64, 48, "yuvj420p" if codec == "mjpeg" else "yuv420p"
+            for shift in range(6):
+                frame = av.VideoFrame.from_ndarray(np.roll(pixels, shift, 1), format="bgr24")
+                film.mux(track.encode(frame))
+            film.mux(track.encode())
+        made.append(buffer.getvalue())
+    return made
+
+
+def film_read(data: bytes) -> None:
+    path = Path(_folder()) / "film"
+    path.write_bytes(data)
+    given = Input(f"file:{path}", {"protocol_whitelist": "file", "format_whitelist": FILM_FORMATS}, live=False)
+    source = VideoSource(SourceSpec(reference="film"), StreamSettings(), given)
+    try:
+        source.open()
+        for _ in range(8):
+            read = source.read()
+            if read is None:
+                break
+            assert read.picture.bgr().ndim == 3
+    finally:
+        source.close()
+
+
+FILM_FORMATS = "mov,matroska,webm,avi"
 JOBS = [encode_job(Job("m", [b"\xff\xd8"], params={"confidence": 0.5})), encode_job(Job("a/1", []))]
 RESULTS = [encode_result(JobResult("a" * 32, "succeeded", [{"output": {"predictions": []}}]))]
 MANIFESTS = [json.loads((ROOT / "models" / "shapes-detector" / "model.json").read_text())]
@@ -195,6 +256,9 @@ TARGETS = [
     Target("manifest", altered(MANIFESTS) | JSON, Manifest.model_validate, (ValidationError,)),
     Target("workflow", altered(workflows()), compiled, (DefinitionError,)),
     Target("stream", altered(pipelines()) | JSON, PipelineSpec.model_validate, (ValidationError,)),
+    Target("pipeline", altered(initialise()) | JSON, pipeline_made, (ValidationError, VisionfleetError)),
+    Target("camera", altered(cameras()) | JSON, camera_made, (ValidationError, VisionfleetError)),
+    Target("film", mutated(films()), film_read, (SourceError,)),
     Target("source url", URLS, source_checked, (SourceError,)),
     Target("image url", URLS, url_checked, (EgressRefused,)),
     Target("address", st.ip_addresses().map(str) | st.text(), is_global),
