@@ -41,6 +41,9 @@ class Processes:
     def worker(self) -> subprocess.Popen[bytes]:
         return self._start("worker_service")
 
+    def streams(self) -> subprocess.Popen[bytes]:
+        return self._start("stream_service")
+
     def get(self, path: str) -> Any:
         return get_json(self.url + path)
 
