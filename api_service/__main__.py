@@ -14,6 +14,7 @@ from api_service.app import create_app
 from api_service.processes import CANNOT_LISTEN, Processes
 from api_service.settings import ApiSettings
 from shared import log
+from shared.settings import read
 
 try:
     import uvloop as loops
@@ -59,7 +60,7 @@ def listen(settings: ApiSettings) -> socket.socket:
 
 def main() -> int:
     """One process, or as many as the settings say."""
-    settings = ApiSettings()
+    settings = read(ApiSettings)
     return serve(settings) if settings.processes == 1 else Processes(serve, settings).run()
 
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from shared.access.settings import AccessSettings
 from shared.batches.settings import UrlSettings
 from shared.metrics.settings import MetricsSettings
-from shared.settings import LogSettings, QueueSettings, RedisSettings
+from shared.settings import LogSettings, QueueSettings, RedisSettings, also
 
 MIB = 2**20
 
@@ -18,8 +18,16 @@ class ApiSettings(RedisSettings, QueueSettings, LogSettings, UrlSettings, Access
     """How the front door listens, what it accepts and how long it waits, beside what every service reads."""
 
     host: str = Field(default="127.0.0.1", description="Address to listen on; loopback unless you open it on purpose.")
-    port: int = Field(default=9001, ge=0, le=65535, description="Port to listen on.")
-    processes: int = Field(default=1, ge=1, le=64, description="API processes sharing the port (SO_REUSEPORT).")
+    port: int = Field(
+        default=9001, ge=0, le=65535, validation_alias=also("PORT", "PORT"), description="Port to listen on."
+    )
+    processes: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        validation_alias=also("PROCESSES", "NUM_WORKERS"),
+        description="API processes sharing the port (SO_REUSEPORT).",
+    )
     reuse_port: bool = Field(default=False, description="Let other processes listen on the same port.")
     backlog: int = Field(default=1024, ge=1, description="Connections the kernel may hold before they are accepted.")
     drain_timeout_s: float = Field(default=30, ge=0, description="Seconds that running requests get after SIGTERM.")
@@ -48,7 +56,11 @@ class ApiSettings(RedisSettings, QueueSettings, LogSettings, UrlSettings, Access
         default=15, gt=0, description="Seconds without an event before a follower of a job gets a heartbeat."
     )
 
-    access_log: bool = Field(default=True, description="Log one line per request.")
+    access_log: bool = Field(
+        default=True,
+        validation_alias=also("ACCESS_LOG", "API_LOGGING_ENABLED"),
+        description="Log one line per request.",
+    )
     workflows: bool = Field(default=True, description="Serve the workflow routes.")
     docs: bool = Field(default=True, description="Serve /docs and /openapi.json.")
     playground: bool = Field(default=True, description="Serve the playground at /.")

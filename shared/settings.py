@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from dotenv import dotenv_values
-from pydantic import AliasChoices, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, Field, ValidationError, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 DOTENV = ".env"
 
@@ -47,6 +48,52 @@ read_files()
 SETTINGS = SettingsConfigDict(env_prefix="VISIONFLEET_", extra="ignore", frozen=True, populate_by_name=True)
 
 
+def also(name: str, *others: str) -> AliasChoices:
+    """The variable of a field, and names that other servers have for the same; the first that is set counts."""
+    return AliasChoices(f"VISIONFLEET_{name}", *others)
+
+
+def variables_of(name: str, field: FieldInfo) -> list[str]:
+    """The names that the environment may have for a field, ours first."""
+    alias = field.validation_alias
+    if isinstance(alias, AliasChoices):
+        return [str(choice) for choice in alias.choices]
+    return [alias] if isinstance(alias, str) else [f"VISIONFLEET_{name.upper()}"]
+
+
+def used_of(name: str, field: FieldInfo) -> str:
+    """The variable that gives the field's value, or "" when the environment has none."""
+    given = {variable.upper() for variable in os.environ}
+    return next((variable for variable in variables_of(name, field) if variable.upper() in given), "")
+
+
+def problems_of(cls: type[BaseSettings], refused: ValidationError) -> dict[str, tuple[str, str]]:
+    """Field -> the variable that was used and what is wrong with it. No value is told."""
+    found: dict[str, tuple[str, str]] = {}
+    names = {one.lower(): name for name, field in cls.model_fields.items() for one in variables_of(name, field)}
+    for error in refused.errors(include_input=False, include_url=False):
+        told = str(error["loc"][0]) if error["loc"] else ""
+        name = names.get(told.lower(), told)
+        field = cls.model_fields.get(name)
+        variable = told if field is None else used_of(name, field) or variables_of(name, field)[0]
+        found[name] = (variable, error["msg"])
+    return found
+
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+def read(cls: type[S]) -> S:
+    """Settings of a process that begins. What is wrong ends it, with a line per variable by the name that was used."""
+    try:
+        return cls()
+    except ValidationError as refused:
+        lines = [f"{variable}: {problem}" for variable, problem in problems_of(cls, refused).values()]
+        raise SystemExit("\n".join(["The settings cannot be used:", *lines])) from None
+    except SettingsError as refused:  # a list that is no JSON
+        raise SystemExit(f"The settings cannot be used: {refused}.") from None
+
+
 class RedisSettings(BaseSettings):
     """Where Redis is and how patiently we talk to it."""
 
@@ -54,7 +101,7 @@ class RedisSettings(BaseSettings):
 
     redis_url: str = Field(
         "redis://127.0.0.1:6379/0",
-        validation_alias=AliasChoices("VISIONFLEET_REDIS_URL", "REDIS_URL"),
+        validation_alias=also("REDIS_URL", "REDIS_URL"),
         description="Redis that carries jobs, results and the fleet's state; redis://, rediss:// (TLS) or unix://.",
     )
     redis_connect_timeout_s: float = Field(2.0, gt=0, description="Seconds to wait for a connection to Redis.")
@@ -121,8 +168,15 @@ class LogSettings(BaseSettings):
 
     model_config = SETTINGS
 
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe level logged.")
+    log_level: Literal["debug", "info", "warning", "error", "critical"] = Field(
+        "info", validation_alias=also("LOG_LEVEL", "LOG_LEVEL"), description="Least severe level logged."
+    )
     log_format: Literal["console", "json"] = Field("console", description="Lines for people, or one JSON object each.")
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _lower(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else value
 
 
 class PulseSettings(BaseSettings):

@@ -10,6 +10,7 @@ import sys
 import av.logging
 
 from shared import log
+from shared.settings import read
 from stream_service.service import Service
 from stream_service.settings import StreamSettings
 
@@ -25,7 +26,7 @@ async def serve(settings: StreamSettings) -> None:
 
 def main() -> None:
     """Run; the process ends even when a camera's thread hangs in its library."""
-    settings = StreamSettings()
+    settings = read(StreamSettings)
     log.configure(settings, "streams")
     av.logging.set_level(None)  # FFmpeg's own lines show URLs with their passwords
     code = 1

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from shared.batches.settings import BatchSettings
+from shared.fetch.settings import FetchSettings
 from shared.log import configure
-from shared.settings import LogSettings
+from shared.metrics.settings import MetricsSettings
+from shared.settings import LogSettings, QueueSettings, RedisSettings, read
+from shared.webhooks.settings import WebhookSettings
+from shared.workflows.settings import WorkflowSettings
 from worker_service.consumer.settings import ConsumerSettings
 from worker_service.engine.runtime.profile import load_profile
 from worker_service.settings import EngineSettings
@@ -14,17 +19,21 @@ NO_TASKS = "inference"
 
 def main() -> None:
     """Run until SIGTERM, which drains."""
-    configure(LogSettings(), "worker")
+    for cls in (QueueSettings, RedisSettings, MetricsSettings, WebhookSettings, BatchSettings, WorkflowSettings):
+        read(cls)  # what is wrong is told now, and not by whoever needs it first
+    read(FetchSettings)
+    settings, engine, logs = read(ConsumerSettings), read(EngineSettings), read(LogSettings)
+    configure(logs, "worker")
     from worker_service.celery_app import app  # noqa: PLC0415 - after logging is set up, or Celery sets up its own
 
-    settings, hardware = ConsumerSettings(), load_profile(EngineSettings().profile_path).hardware
+    hardware = load_profile(engine.profile_path).hardware
     app.worker_main(
         [
             "worker",
             *("--queues", f"{hardware},any,webhooks" if settings.worker_role != "inference" else NO_TASKS),
             *("--hostname", f"{settings.worker_name or hardware}-%i@%h"),
             *("--pool", "threads", "--concurrency", str(settings.task_threads)),
-            *("--loglevel", LogSettings().log_level),
+            *("--loglevel", logs.log_level),
             *("--without-gossip", "--without-mingle"),
         ]
     )

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode
 
-from shared.settings import SETTINGS
+from shared.settings import SETTINGS, also
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -36,19 +36,47 @@ class EngineSettings(BaseSettings):
         Path("data/engines"),
         description="Where providers keep compiled engines; profiles name it as {engine_cache}.",
     )
-    max_active_models: int = Field(8, ge=1, description="Models held in memory; the least recently used leaves first.")
+    execution_providers: Names = Field(
+        (),
+        validation_alias=also("EXECUTION_PROVIDERS", "ONNXRUNTIME_EXECUTION_PROVIDERS"),
+        description="Execution providers of ONNX Runtime in order of preference, in place of the profile's, whose "
+        "options hold for those that it names.",
+    )
+    required_providers: Names = Field(
+        (),
+        validation_alias=also("REQUIRED_PROVIDERS", "REQUIRED_ONNX_PROVIDERS"),
+        description="Providers without which the worker does not start, in place of what the profile says.",
+    )
+    max_active_models: int = Field(
+        8,
+        ge=1,
+        validation_alias=also("MAX_ACTIVE_MODELS", "MAX_ACTIVE_MODELS"),
+        description="Models held in memory; the least recently used leaves first.",
+    )
     max_model_bytes: int = Field(
         0, ge=0, description="Memory for held models in bytes; 0 takes the profile's figure, which may be no limit."
     )
-    preload_models: Names = Field((), description="Model ids loaded at start.")
-    pinned_models: Names = Field((), description="Model ids loaded at start and never evicted.")
+    preload_models: Names = Field(
+        (), validation_alias=also("PRELOAD_MODELS", "PRELOAD_MODELS"), description="Model ids loaded at start."
+    )
+    pinned_models: Names = Field(
+        (),
+        validation_alias=also("PINNED_MODELS", "PINNED_MODELS"),
+        description="Model ids loaded at start and never evicted.",
+    )
     max_pixels: int = Field(
         64 * 1024 * 1024,
         ge=1,
         le=PILLOW_PIXEL_CEILING,
         description="Images whose header declares more pixels are refused before decoding.",
     )
-    max_batch: int = Field(0, ge=0, le=1024, description="Images per model run; 0 takes the profile's figure.")
+    max_batch: int = Field(
+        0,
+        ge=0,
+        le=1024,
+        validation_alias=also("MAX_BATCH", "MAX_BATCH_SIZE"),
+        description="Images per model run; 0 takes the profile's figure.",
+    )
     intra_op_threads: int = Field(
         0, ge=0, le=1024, description="Threads per model run; 0 divides the CPU quota by workers_per_host."
     )
@@ -60,12 +88,21 @@ class EngineSettings(BaseSettings):
     )
     warm_up: bool = Field(True, description="Run each model on blank images when it is loaded.")
 
-    @field_validator("model_dirs", "preload_models", "pinned_models", mode="before")
+    @field_validator(
+        "model_dirs", "preload_models", "pinned_models", "execution_providers", "required_providers", mode="before"
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:
+        """By commas; Roboflow writes brackets around lists of providers."""
         if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
+            return tuple(part.strip() for part in value.strip().strip("[]").split(",") if part.strip())
         return value
+
+    @field_validator("max_batch", mode="before")
+    @classmethod
+    def _no_limit(cls, value: Any) -> Any:
+        """Roboflow's word for no limit of their own."""
+        return 0 if isinstance(value, str) and value.strip().lower() == "inf" else value
 
     @property
     def profile_path(self) -> Path:

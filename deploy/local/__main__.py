@@ -18,6 +18,7 @@ from deploy.local import background, demo, state, status
 from deploy.local.errors import CannotStart
 from deploy.local.settings import LocalSettings
 from deploy.local.system import System
+from shared.settings import problems_of
 
 
 def arguments() -> argparse.Namespace:
@@ -122,8 +123,8 @@ def main() -> int:
             return in_background(settings, stop=options.stop)
         return asyncio.run(serve(System(settings), options, Console()))
     except ValidationError as error:
-        first = error.errors()[0]
-        print(f"error: VISIONFLEET_{str(first['loc'][0]).upper()}: {first['msg']}", file=sys.stderr)
+        for variable, problem in problems_of(LocalSettings, error).values():
+            print(f"error: {variable}: {problem}", file=sys.stderr)
     except CannotStart as error:
         if error.log:
             print(error.log, file=sys.stderr)

@@ -7,11 +7,11 @@ import os
 import pkgutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr, ValidationError
-from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
 import api_service
@@ -20,16 +20,17 @@ import shared
 import stream_service
 import worker_service
 from shared.registry import load
-from shared.settings import FROM_DOTENV
+from shared.settings import FROM_DOTENV, problems_of, variables_of
 from shared.streams.redact import HIDDEN, NAME, redact
 
 PACKAGES = (api_service, worker_service, stream_service, shared, deploy)
-PREFIX = "VISIONFLEET_"
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One variable. ``source``: env, .env or default. ``problem``: why it is refused. Secrets are never shown."""
+    """One variable. ``source``: env, .env or default; ``given_as``: the name under which it was found there.
+    ``problem``: why it is refused, by that name. Secrets are never shown.
+    """
 
     section: str
     variable: str
@@ -38,6 +39,8 @@ class Setting:
     default: str
     description: str
     problem: str = ""
+    given_as: str = ""
+    also: list[str] = dataclass_field(default_factory=list)
 
 
 def settings() -> list[Setting]:
@@ -48,7 +51,7 @@ def settings() -> list[Setting]:
         own = inspect.get_annotations(cls)
         for name, field in ((name, field) for name, field in cls.model_fields.items() if name in own):
             variables = variables_of(name, field)
-            source, given = _source(variables)
+            source, given, used = _source(variables)
             value = values.get(name, given)
             default = field.get_default(call_default_factory=True, validated_data={})
             found.setdefault(
@@ -61,6 +64,8 @@ def settings() -> list[Setting]:
                     default=shown(variables[0], default),
                     description=field.description or "",
                     problem=problems.get(name, ""),
+                    given_as=used,
+                    also=variables[1:],
                 ),
             )
     return list(found.values())
@@ -77,14 +82,6 @@ def classes() -> Iterator[type[BaseSettings]]:
                         yield value
 
 
-def variables_of(name: str, field: FieldInfo) -> list[str]:
-    """The names that the environment may have for a field."""
-    alias: Any = field.validation_alias
-    if hasattr(alias, "choices"):
-        return [str(choice) for choice in alias.choices]
-    return [alias] if isinstance(alias, str) else [f"{PREFIX}{name.upper()}"]
-
-
 def shown(variable: str, value: Any) -> str:
     """A value as it may be shown: lists with commas, secrets and credentials of URLs hidden."""
     if value is None or value == "":
@@ -96,13 +93,13 @@ def shown(variable: str, value: Any) -> str:
     return str(value) if isinstance(value, (bool, int, float, Path)) else redact(str(value))
 
 
-def _source(variables: list[str]) -> tuple[str, str]:
+def _source(variables: list[str]) -> tuple[str, str, str]:
     env = {name.upper(): value for name, value in os.environ.items()}  # noqa: TID251 - it tells what settings read
     dotenv = {name.upper() for name in FROM_DOTENV}
     for variable in variables:
         if variable.upper() in env:
-            return ".env" if variable.upper() in dotenv else "env", env[variable.upper()]
-    return "default", ""
+            return ".env" if variable.upper() in dotenv else "env", env[variable.upper()], variable
+    return "default", "", ""
 
 
 def _values(cls: type[BaseSettings]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -110,7 +107,6 @@ def _values(cls: type[BaseSettings]) -> tuple[dict[str, Any], dict[str, str]]:
     try:
         made = cls()
     except ValidationError as refused:
-        return {}, {
-            str(error["loc"][0]).lower().removeprefix("visionfleet_"): error["msg"] for error in refused.errors()
-        }
+        found = problems_of(cls, refused)
+        return {}, {name: f"{variable}: {problem}" for name, (variable, problem) in found.items()}
     return {name: getattr(made, name) for name in cls.model_fields}, {}

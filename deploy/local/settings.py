@@ -6,10 +6,10 @@ import json
 import os
 from pathlib import Path
 
-from pydantic import AliasChoices, Field
+from pydantic import Field
 from pydantic_settings import BaseSettings
 
-from shared.settings import SETTINGS
+from shared.settings import SETTINGS, also
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -20,13 +20,13 @@ class LocalSettings(BaseSettings):
     model_config = SETTINGS
 
     host: str = Field("127.0.0.1", description="Address to listen on; loopback unless you open it on purpose.")
-    port: int = Field(9001, ge=1, le=65535, description="Port to listen on.")
+    port: int = Field(9001, ge=1, le=65535, validation_alias=also("PORT", "PORT"), description="Port to listen on.")
     data_dir: Path = Field(Path("data"), description="Folder for Redis data, logs, added models and results.")
     workers: int = Field(1, ge=0, le=64, description="CPU worker pools to start on this machine.")
     stream_services: int = Field(1, ge=0, le=64, description="Stream services to start on this machine; 0 for none.")
     redis_url: str | None = Field(
         None,
-        validation_alias=AliasChoices("VISIONFLEET_REDIS_URL", "REDIS_URL"),
+        validation_alias=also("REDIS_URL", "REDIS_URL"),
         description="A Redis of yours; unset, an embedded redis-server keeps its data in data_dir.",
     )
     insecure: bool = Field(False, description="Serve everybody without API keys, on any address; as --insecure.")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode
 
-from shared.settings import SETTINGS
+from shared.settings import SETTINGS, also
 
 Names = Annotated[tuple[str, ...], NoDecode]
 
@@ -37,7 +37,9 @@ class AccessSettings(BaseSettings):
     )
     public_metrics: bool = Field(default=False, description="Serve /metrics without a key.")
     cors_origins: Names = Field(
-        default=(), description="Origins whose pages may call the API from a browser, or * for all."
+        default=(),
+        validation_alias=also("CORS_ORIGINS", "ALLOW_ORIGINS"),
+        description="Origins whose pages may call the API from a browser, or * for all.",
     )
     allowed_hosts: Names = Field(
         default=(), description="Host names beside localhost under which a server without keys on loopback answers."

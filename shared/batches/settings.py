@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings
 
 from shared.egress import EgressPolicy
-from shared.settings import SETTINGS
+from shared.settings import SETTINGS, also
 
 MIB = 2**20
 
@@ -18,15 +18,29 @@ class UrlSettings(BaseSettings):
 
     model_config = SETTINGS
 
-    url_input: bool = Field(default=True, description="Fetch images given as URLs.")
-    url_allow_http: bool = Field(default=False, description="Also fetch image URLs over plain http.")
+    url_input: bool = Field(
+        default=True, validation_alias=also("URL_INPUT", "ALLOW_URL_INPUT"), description="Fetch images given as URLs."
+    )
+    url_allow_http: bool = Field(
+        default=False,
+        validation_alias=also("URL_ALLOW_HTTP", "ALLOW_NON_HTTPS_URL_INPUT"),
+        description="Also fetch image URLs over plain http.",
+    )
     url_ports: tuple[int, ...] = Field(default=(80, 443), description="Ports that image URLs may name.")
     url_allow_private: bool = Field(
-        default=False, description="Fetch image URLs from private, loopback and other non-global addresses too."
+        default=False,
+        validation_alias=also("URL_ALLOW_PRIVATE", "ALLOW_URL_TO_NON_GLOBAL_ADDRESSES"),
+        description="Fetch image URLs from private, loopback and other non-global addresses too.",
     )
     url_max_bytes: int = Field(default=32 * MIB, ge=1, description="Largest image fetched from a URL, in bytes.")
     url_timeout_s: float = Field(default=15, gt=0, description="Seconds that fetching an image may take in all.")
-    url_max_redirects: int = Field(default=3, ge=0, le=10, description="Redirects followed; each is checked anew.")
+    url_max_redirects: int = Field(
+        default=3,
+        ge=0,
+        le=30,
+        validation_alias=also("URL_MAX_REDIRECTS", "MAX_IMAGE_URL_REDIRECTS"),
+        description="Redirects followed; each is checked anew.",
+    )
 
     @property
     def egress(self) -> EgressPolicy:

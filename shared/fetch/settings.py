@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings
 
 from shared.egress import EgressPolicy
-from shared.settings import SETTINGS
+from shared.settings import SETTINGS, also
 
 
 class FetchSettings(BaseSettings):
@@ -16,10 +16,14 @@ class FetchSettings(BaseSettings):
 
     roboflow_api_key: SecretStr | None = Field(
         None,
-        validation_alias=AliasChoices("VISIONFLEET_ROBOFLOW_API_KEY", "ROBOFLOW_API_KEY"),
+        validation_alias=also("ROBOFLOW_API_KEY", "ROBOFLOW_API_KEY"),
         description="With a key, models that no worker has are fetched from Roboflow when they are asked for.",
     )
-    roboflow_api_url: str = Field("https://api.roboflow.com", description="Where Roboflow's endpoints are.")
+    roboflow_api_url: str = Field(
+        "https://api.roboflow.com",
+        validation_alias=also("ROBOFLOW_API_URL", "API_BASE_URL"),
+        description="Where Roboflow's endpoints are.",
+    )
     fetch_max_bytes: int = Field(4 * 2**30, ge=1, description="Largest file of a model that is fetched, in bytes.")
     fetch_timeout_s: float = Field(900.0, gt=0, description="Seconds that fetching one file of a model may take.")
     fetch_allow_private: bool = Field(

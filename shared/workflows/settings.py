@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode
 
-from shared.settings import SETTINGS
+from shared.settings import SETTINGS, also
 
 
 class WorkflowSettings(BaseSettings):
@@ -18,16 +18,26 @@ class WorkflowSettings(BaseSettings):
     model_config = SETTINGS
 
     workflow_concurrent_steps: int = Field(
-        8, ge=1, le=256, description="Steps of one workflow run that are under way at the same time."
+        8,
+        ge=1,
+        le=256,
+        validation_alias=also("WORKFLOW_CONCURRENT_STEPS", "WORKFLOWS_MAX_CONCURRENT_STEPS"),
+        description="Steps of one workflow run that are under way at the same time.",
     )
     workflow_max_image_pixels: int = Field(
         178_956_970, ge=1, description="Pixels that a workflow decodes of one image; larger ones are refused."
     )
     workflow_runs: int = Field(4, ge=1, le=256, description="Workflow runs that one worker has under way at a time.")
     workflow_plugins: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="Modules with further workflow blocks, separated by commas."
+        (),
+        validation_alias=also("WORKFLOW_PLUGINS", "WORKFLOWS_PLUGINS"),
+        description="Modules with further workflow blocks, separated by commas.",
     )
-    workflow_python: bool = Field(False, description="Run Python code that definitions bring, in confined processes.")
+    workflow_python: bool = Field(
+        False,
+        validation_alias=also("WORKFLOW_PYTHON", "ALLOW_CUSTOM_PYTHON_EXECUTION_IN_WORKFLOWS"),
+        description="Run Python code that definitions bring, in confined processes.",
+    )
     workflow_python_timeout_s: float = Field(10.0, gt=0, description="Seconds that one call of such code may take.")
     workflow_python_memory: int = Field(
         4 * 2**30, ge=2**28, description="Bytes of address space that the process of such code may have."

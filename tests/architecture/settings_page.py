@@ -11,12 +11,14 @@ from typing import Any
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
+from shared.settings import variables_of
 from tests.architecture.tree import ROOT, modules
 
 PAGE = ROOT / "docs" / "settings.md"
 HEAD = """# Settings
 
-Every setting is an environment variable. A value that does not fit stops the start with a message that names it.
+Every setting is an environment variable. A value that does not fit stops the start with a message that names it. Where
+several names are given the first that is set counts; the others are those of Roboflow Inference, or common ones.
 This page is made from the code by `python -m tests.architecture.settings_page`.
 """
 
@@ -42,10 +44,7 @@ def section(cls: type[BaseSettings]) -> str:
 
 
 def row(name: str, field: FieldInfo) -> str:
-    alias: Any = field.validation_alias
-    variables = (
-        list(alias.choices) if alias is not None and hasattr(alias, "choices") else [f"VISIONFLEET_{name.upper()}"]
-    )
+    variables = variables_of(name, field)
     shown = " or ".join(f"`{variable}`" for variable in variables)
     return f"| {shown} | {default(field)} | {(field.description or '').replace('|', chr(92) + '|')} |"
 

@@ -34,7 +34,7 @@ def config(
         show(found)
     problems = [one for one in found if one["problem"]]
     for one in problems:
-        complain(f"{one['variable']}: {one['problem']}")
+        complain(one["problem"])
     if problems:
         raise typer.Exit(FAILED)
 
@@ -50,9 +50,16 @@ def settings() -> list[dict[str, Any]]:
     return [*client_settings.shown(), *found]
 
 
+def origin(setting: dict[str, Any]) -> str:
+    """Where a value comes from, and under which name if not under its own."""
+    other = setting.get("given_as") not in (None, "", setting["variable"])
+    return f"{setting['source']} ({setting['given_as']})" if other else str(setting["source"])
+
+
 def wanted(setting: dict[str, Any], words: list[str], *, changed: bool) -> bool:
     """Whether the setting is to be shown."""
-    named = not words or any(word.upper() in setting["variable"] for word in words)
+    names = [setting["variable"], *setting.get("also", ())]
+    named = not words or any(word.upper() in name for word in words for name in names)
     return named and not (changed and setting["source"] == "default")
 
 
@@ -64,5 +71,5 @@ def show(found: list[dict[str, Any]]) -> None:
         settings = table(section, "variable", "value", "from")
         for one in found:
             if one["section"] == section:
-                row(settings, one["variable"], one["value"] or "\N{EN DASH}", one["source"])
+                row(settings, one["variable"], one["value"] or "\N{EN DASH}", origin(one))
         out.print(settings)

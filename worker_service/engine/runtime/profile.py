@@ -85,6 +85,17 @@ class HardwareProfile(_Strict):
             raise BadProfile(f"This onnxruntime has none of {wanted}; it has {', '.join(available)}.")
         return chosen
 
+    def with_providers(self, names: Sequence[str], required: Sequence[str]) -> HardwareProfile:
+        """The same with other providers, where any are named; ``required`` ones that are missing then refuse."""
+        changes: dict[str, object] = {}
+        if names:
+            known = {provider.name: provider for provider in self.providers}
+            changes["providers"] = tuple(known.get(name) or Provider(name=name) for name in names)
+            changes["required_providers"] = ()
+        if required:
+            changes |= {"required_providers": tuple(required), "on_missing": "refuse"}
+        return self.model_copy(update=changes)
+
     def check(self, active: Sequence[str]) -> None:
         """Warn or refuse when a required provider is not among the active ones.
 

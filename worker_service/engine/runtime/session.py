@@ -59,7 +59,10 @@ class Runtime:
     """What sessions are made with: providers of the hardware profile, threads, memory options."""
 
     def __init__(self, settings: EngineSettings) -> None:
-        self.profile: HardwareProfile = load_profile(settings.profile_path)
+        profile = load_profile(settings.profile_path)
+        self.profile: HardwareProfile = profile.with_providers(
+            settings.execution_providers, settings.required_providers
+        )
         self.providers = self.profile.usable(settings.engine_cache)
         cpus = available_cpus()
         self.threads: int = settings.intra_op_threads or max(1, cpus // settings.workers_per_host)
