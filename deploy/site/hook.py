@@ -38,6 +38,13 @@ NAVIGATION: dict[str, list[tuple[str, str]]] = {
         ("Video streams", "streams.md"),
         ("Workflows", "workflows.md"),
     ],
+    "Deploy": [
+        ("Docker Compose", "deploy/docker.md"),
+        ("Kubernetes", "deploy/kubernetes.md"),
+        ("One machine with systemd", "deploy/systemd.md"),
+        ("NVIDIA Jetson", "deploy/jetson.md"),
+        ("Lambda and Cloud Run", "deploy/serverless.md"),
+    ],
     "Operate": [
         ("Guarantees", "guarantees.md"),
         ("API keys", "keys.md"),
