@@ -26,6 +26,7 @@ ROUTES = {
     "multi-label-classification": "/infer/classification",
     "keypoint-detection": "/infer/keypoints_detection",
     "semantic-segmentation": "/infer/semantic_segmentation",
+    "depth-estimation": "/infer/depth-estimation",
 }
 MSGPACK = "application/msgpack"
 TIMINGS = "X-Visionfleet-Timings"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import Any
 
 import cv2
@@ -48,6 +49,11 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "image": SIZE,
         "predictions": {"square": {"class_id": 0, "confidence": 0.9}},
         "predicted_classes": ["square"],
+    },
+    "depth-anything-v3/small": {
+        "image": SIZE,
+        "normalized_depth": b64encode(plane(np.eye(240, 320))).decode(),
+        "visualization": plane(np.zeros((240, 320, 3))),
     },
     "my-semantic": {
         "image": SIZE,

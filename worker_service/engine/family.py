@@ -97,7 +97,7 @@ class Guess:
     """What a graph tells about its manifest beyond names and metadata.
 
     Attributes:
-        classes: how many there are; None when the graph leaves it open.
+        classes: how many there are, 0 for tasks without any; None when the graph leaves it open.
         input: fields of the manifest's ``input`` that the layout's exporters fix.
         fields: further fields of the manifest.
         unsure: what was guessed and should be checked, in sentences that begin with the field's name.

@@ -85,7 +85,7 @@ def inspect(
 
 
 def _labels(signature: GraphSignature, guess: Guess, unsure: list[str]) -> tuple[str, ...]:
-    if signature.labels:
+    if signature.labels or guess.classes == 0:
         return signature.labels
     if guess.classes is None or guess.classes < 1:
         raise ModelLoadFailed(f"The graph does not say how many classes it has; 'labels' decides. Seen: {signature}.")

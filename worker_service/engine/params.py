@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.errors import InvalidRequest
+from worker_service.engine.depth_results import DepthFormat
 from worker_service.engine.manifest import Manifest
 from worker_service.engine.vision.masks import DecodeMode
 from worker_service.engine.vision.nms import NmsMode
@@ -77,6 +78,12 @@ class SemanticParams(Params):
     """Semantic segmentation."""
 
     confidence: float = Field(0.5, ge=0, le=1, description="Pixels whose best class is less sure are background.")
+
+
+class DepthParams(Params):
+    """Depth estimation."""
+
+    depth_map_format: DepthFormat = Field("json", description="Rows of numbers, or a PNG of 16 or 8 bits in base64.")
 
 
 class ClassificationParams(Params):

@@ -7,6 +7,7 @@ from typing import Any
 
 from visionfleet.results.base import ImageSize, Result, common
 from visionfleet.results.classification import Classification, ClassScore, classification
+from visionfleet.results.depth import DepthMap, depth_map
 from visionfleet.results.detection import Box, Detections, detections
 from visionfleet.results.keypoints import Keypoint, Pose, Poses, poses
 from visionfleet.results.segmentation import ClassMap, Instance, Instances, class_map, instances
@@ -16,6 +17,7 @@ __all__ = [
     "ClassMap",
     "ClassScore",
     "Classification",
+    "DepthMap",
     "Detections",
     "ImageSize",
     "Instance",
@@ -34,6 +36,7 @@ READERS: dict[str, Callable[[str, Mapping[str, Any], Mapping[str, float]], Resul
     "instance-segmentation": instances,
     "keypoint-detection": poses,
     "semantic-segmentation": class_map,
+    "depth-estimation": depth_map,
 }
 
 

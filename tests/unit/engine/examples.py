@@ -31,6 +31,7 @@ class Example:
     fields: dict[str, Any] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
     numbered: bool = False  # one list for the whole batch
+    draws: bool = False  # answers a map of each picture
 
 
 def centres() -> np.ndarray[Any, Any]:
@@ -195,6 +196,10 @@ def semantic_segmentation() -> Example:
     return Example({"output": logits})
 
 
+def depth_anything() -> Example:
+    return Example({}, fields={"input": STRETCH, "labels": []}, draws=True)
+
+
 EXAMPLES: dict[str, Callable[[], Example]] = {
     "classification": classification,
     "yolov8": yolov8,
@@ -209,6 +214,7 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "yolo-nas": yolo_nas,
     "yolact": yolact,
     "semantic-segmentation": semantic_segmentation,
+    "depth-anything": depth_anything,
     "yolov10": yolov10,
     "yolov10-seg": yolov10_seg,
     "yolov10-pose": yolov10_pose,
@@ -219,6 +225,9 @@ def graph(path: Path, family: str, *, half: bool = False, **options: Any) -> Pat
     """Write the family's graph; ``half`` with half floats throughout."""
     example = EXAMPLES[family]()
     outputs = example.outputs
+    if example.draws:
+        options.setdefault("dtype", TensorProto.FLOAT16 if half else TensorProto.FLOAT)
+        return graphs.brightness(path, "predicted_depth", **options)
     if half:
         outputs = {k: v.astype(np.float16) if v.dtype == np.float32 else v for k, v in outputs.items()}
         options.setdefault("dtype", TensorProto.FLOAT16)

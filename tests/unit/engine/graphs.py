@@ -128,6 +128,22 @@ def answers(
     return save(path, nodes, [images], infos, weights, **meta)
 
 
+def brightness(
+    path: Path,
+    name: str,
+    *,
+    batch: Any = "batch",
+    size: Any = SIZE,
+    dtype: int = TensorProto.FLOAT,
+    open_axes: bool = False,
+) -> Path:
+    """Answers the mean of each pixel's channels: a map [batch, h, w] that is as large as the picture."""
+    nodes = [helper.make_node("ReduceMean", ["images"], [name], axes=[1], keepdims=0)]
+    sides = ["height", "width"] if open_axes or not isinstance(size, int) else [size, size]
+    images = helper.make_tensor_value_info("images", dtype, [batch, 3, size, size])
+    return save(path, nodes, [images], [helper.make_tensor_value_info(name, dtype, [batch, *sides])], {})
+
+
 def numbered(
     path: Path, rows: Any, *, batch: Any = "batch", size: Any = SIZE, dtype: int = TensorProto.FLOAT, **meta: str
 ) -> Path:

@@ -1,10 +1,11 @@
 // Which task is shown how. A new task is one file here and one line below.
 
 import { classification } from "./classification.js";
+import { depth } from "./depth.js";
 import { detection } from "./detection.js";
 import { plain } from "./plain.js";
 
-const TASKS = new Map([detection, classification].map((task) => [task.name, task]));
+const TASKS = new Map([detection, classification, depth].map((task) => [task.name, task]));
 
 /**
  * The task's presentation: {name, title, route, sliders, filtersClasses, summary, list, draw, verdict}.
