@@ -24,6 +24,7 @@ ROUTE_OF_TASK = {
     "keypoint-detection": "/infer/keypoints_detection",
     "semantic-segmentation": "/infer/semantic_segmentation",
     "depth-estimation": "/infer/depth-estimation",
+    "embedding": "/clip/embed_image",
 }
 
 

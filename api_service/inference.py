@@ -14,7 +14,7 @@ from api_service.context import BACKEND, METRICS, SETTINGS, call_of
 from api_service.images import at_index
 from shared.errors import DeadlineExceeded, ModelNotReady, VisionfleetError, from_dict
 from shared.fleet.state import ModelInfo
-from shared.jobs import Job, JobResult
+from shared.jobs import Job, JobResult, Media
 
 STAGES = ("queue", "decode", "preprocess", "infer", "post")
 
@@ -46,8 +46,10 @@ async def plan(
     return model, placed
 
 
-async def run(request: web.Request, wanted: Wanted, images: Sequence[bytes]) -> list[dict[str, Any]]:
-    """One output per image, in order.
+async def run(
+    request: web.Request, wanted: Wanted, inputs: Sequence[bytes], media: Media = "image"
+) -> list[dict[str, Any]]:
+    """One output per image or text, in order.
 
     Raises what the first failing image or job raised; with several images the message names which.
     """
@@ -56,7 +58,8 @@ async def run(request: web.Request, wanted: Wanted, images: Sequence[bytes]) -> 
     jobs = [
         Job(
             model=wanted.model.id,
-            inputs=[image],
+            inputs=[each],
+            media=media,
             task=wanted.model.task,
             params=wanted.params,
             hardware=wanted.hardware,
@@ -65,7 +68,7 @@ async def run(request: web.Request, wanted: Wanted, images: Sequence[bytes]) -> 
             owner=call.caller.owner,
             key=call.caller.key_id,
         )
-        for image in images
+        for each in inputs
     ]
     results = await request.app[BACKEND].jobs.call(jobs)
     note_timings(request, results)

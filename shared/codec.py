@@ -23,6 +23,7 @@ class DecodeError(ValueError):
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "id": str,
     "kind": str,
+    "media": str,
     "model": str,
     "task": (str, type(None)),
     "inputs": list,

@@ -14,6 +14,7 @@ from shared.errors import DeadlineExceeded, JobCanceled, VisionfleetError, from_
 VERSION = 1
 State = Literal["queued", "running", "succeeded", "failed", "canceled", "expired"]
 Kind = Literal["infer", "load", "workflow"]
+Media = Literal["image", "text"]
 TERMINAL_STATES: frozenset[str] = frozenset({"succeeded", "failed", "canceled", "expired"})
 
 
@@ -24,7 +25,9 @@ def new_id() -> str:
 
 @dataclass
 class Job:
-    """Work for one model or one workflow. ``inputs`` are encoded images; ``timeout_ms`` counts from acceptance.
+    """Work for one model or one workflow; ``timeout_ms`` counts from acceptance.
+
+    ``inputs`` are encoded images, or texts in UTF-8, as ``media`` says.
 
     ``folder`` is where an asynchronous job has its blobs, if there is a store for them; the images whose indexes are in
     ``outside`` lie there and are empty here.
@@ -40,6 +43,7 @@ class Job:
     inputs: list[bytes] = field(default_factory=list)
     id: str = field(default_factory=new_id)
     kind: Kind = "infer"
+    media: Media = "image"
     task: str | None = None
     params: dict[str, Any] = field(default_factory=dict)
     hardware: str = "any"

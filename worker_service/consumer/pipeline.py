@@ -22,7 +22,7 @@ from worker_service.consumer.inprocess import InProcess
 from worker_service.consumer.ready import ReadyQueue
 from worker_service.consumer.work import Item, Work, clock_ms
 from worker_service.engine.engine import Engine
-from worker_service.engine.family import AnyModel, Image, Raw
+from worker_service.engine.family import AnyModel, Image, Prepared, Raw, prepare_text, read_text
 
 log = structlog.get_logger(__name__)
 Finish = Callable[[Sequence[tuple[Taken, JobResult]]], None]
@@ -145,12 +145,7 @@ class Pipeline:
         try:
             if work.expired or work.abandoned:
                 raise LATE  # noqa: TRY301 - one exit for every way in which an image can fail
-            begun = clock_ms()
-            image = self._pixels(work, item.index)
-            decoded = clock_ms()
-            item.prepared = work.model.preprocess(image, work.params)
-            work.note("decode_ms", decoded - begun)
-            work.note("preprocess_ms", clock_ms() - decoded)
+            item.prepared = self._text(item) if work.taken.job.media == "text" else self._image(item)
         except VisionfleetError as error:
             self._fail_ahead(item, error)
         except Exception:
@@ -158,6 +153,21 @@ class Pipeline:
             self._fail_ahead(item, BROKEN)
         else:
             self._ready.put(item)
+
+    def _image(self, item: Item) -> Prepared:
+        work, begun = item.work, clock_ms()
+        image = self._pixels(work, item.index)
+        decoded = clock_ms()
+        prepared = work.model.preprocess(image, work.params)
+        work.note("decode_ms", decoded - begun)
+        work.note("preprocess_ms", clock_ms() - decoded)
+        return prepared
+
+    def _text(self, item: Item) -> Prepared:
+        work, begun = item.work, clock_ms()
+        prepared = prepare_text(work.model, read_text(work.taken.image(item.index)), work.params)
+        work.note("preprocess_ms", clock_ms() - begun)
+        return prepared
 
     def _pixels(self, work: Work, index: int) -> Image:
         taken = work.taken

@@ -25,7 +25,7 @@ from shared.decode import decode
 from shared.errors import InvalidImage, ModelLoadFailed, VisionfleetError
 from worker_service.engine.artifacts import Package
 from worker_service.engine.cache import HeldModel, ModelCache
-from worker_service.engine.family import AnyModel, Family, Image, Prepared, registry
+from worker_service.engine.family import AnyModel, Family, Image, Prepared, ReadsText, prepare_text, registry
 from worker_service.engine.inspect import recognise
 from worker_service.engine.manifest import Manifest
 from worker_service.engine.params import Params
@@ -102,13 +102,13 @@ class Engine:
         return decode(data, self.settings.max_pixels, params.auto_orient)
 
     def infer(
-        self, model_id: str, images: Sequence[bytes | Image], params: Mapping[str, Any] | None = None
+        self, model_id: str, images: Sequence[bytes | Image | str], params: Mapping[str, Any] | None = None
     ) -> list[Answer]:
         """Answer images one by one: a bad one gets its error, the others their result.
 
         Args:
             model_id: id or alias.
-            images: encoded files, or [H, W, 3] uint8 BGR pixels.
+            images: encoded files, or [H, W, 3] uint8 BGR pixels; texts for models that read them.
             params: request parameters, see ``params.py``.
 
         Raises:
@@ -123,7 +123,9 @@ class Engine:
             answers += _run(model, items, checked)
         return answers
 
-    def _prepare(self, model: AnyModel, image: bytes | Image, params: Params) -> Prepared:
+    def _prepare(self, model: AnyModel, image: bytes | Image | str, params: Params) -> Prepared:
+        if isinstance(image, str):
+            return prepare_text(model, image, params)
         return model.preprocess(self._pixels(image, params), params)
 
     def _pixels(self, image: bytes | Image, params: Params) -> Image:
@@ -155,6 +157,8 @@ def warm_up(model: AnyModel, batches: Sequence[int]) -> None:
     try:
         for size in sorted({min(size, model.max_batch) for size in batches}):
             prepared = [model.preprocess(blank, params) for _ in range(size)]
+            if isinstance(model, ReadsText):
+                prepared += [model.preprocess_text("", params) for _ in range(size)]
             for raw, item in zip(model.infer(prepared), prepared, strict=True):
                 model.postprocess(raw, item, params)
     except VisionfleetError as error:

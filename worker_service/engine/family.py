@@ -12,11 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import ModuleType
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
+from shared.errors import InvalidRequest, UnsupportedTask
 from shared.registry import Registry
 from worker_service.engine import families
 from worker_service.engine.artifacts import Package
@@ -43,12 +44,14 @@ class Prepared:
         geometry: how input pixels map back to source pixels.
         image: width and height of the source in pixels.
         pixels: the source itself, kept only when the request asks for a picture.
+        kind: ``image`` or ``text``, for models that read both.
     """
 
     tensors: dict[str, npt.NDArray[Any]]
     geometry: Geometry
     image: tuple[int, int]
     pixels: Image | None = None
+    kind: str = "image"
 
 
 P = TypeVar("P", bound=Params)
@@ -90,6 +93,30 @@ class Model(Protocol[P]):
 
 
 AnyModel: TypeAlias = Model[Any]
+
+
+@runtime_checkable
+class ReadsText(Protocol):
+    """What a model has beside ``preprocess`` whose items may be texts."""
+
+    def preprocess_text(self, text: str, params: Any) -> Prepared:
+        """Turn a text into tokens. Raises InvalidRequest when the model cannot take it."""
+        ...
+
+
+def read_text(data: bytes) -> str:
+    """A text as it travels in a job. Raises InvalidRequest for anything but UTF-8."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise InvalidRequest("A text is UTF-8.") from None
+
+
+def prepare_text(model: AnyModel, text: str, params: Any) -> Prepared:
+    """A text for the model. Raises UnsupportedTask when it reads images only, InvalidRequest."""
+    if not isinstance(model, ReadsText):
+        raise UnsupportedTask(f"The model {model.manifest.id} reads images, not texts.")
+    return model.preprocess_text(text, params)
 
 
 @dataclass(frozen=True)

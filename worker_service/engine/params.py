@@ -86,6 +86,14 @@ class DepthParams(Params):
     depth_map_format: DepthFormat = Field("json", description="Rows of numbers, or a PNG of 16 or 8 bits in base64.")
 
 
+class EmbeddingParams(Params):
+    """Embedding of images and texts."""
+
+    texts: tuple[str, ...] | None = Field(
+        None, max_length=1000, description="Texts that the answer says the cosine similarity to."
+    )
+
+
 class ClassificationParams(Params):
     """Classification, single and multi label."""
 

@@ -1,7 +1,7 @@
 """Depth Anything: one image in, its relative inverse depth out: [batch, h, w], or [batch, 1, h, w].
 
 Version 2, and whatever else answers a map of the input's size that grows towards the camera. As Hugging Face's
-processor does, a graph of open size is fed the image in its own proportions: scaled so that the side that needs the
+processor does, a graph of open size, whose answer follows it, is fed the image in its own proportions: scaled so that the side that needs the
 lesser change gets the manifest's size, both rounded to multiples of the patch (14). A graph of fixed size gets it
 stretched. The map is brought to the source's size bicubically, then to 0..1.
 """
@@ -25,7 +25,7 @@ from worker_service.engine.model import GraphModel
 from worker_service.engine.params import DepthParams
 from worker_service.engine.runtime.session import Runtime
 from worker_service.engine.runtime.signature import GraphSignature
-from worker_service.engine.vision.fit import fit
+from worker_service.engine.vision.fit import NOWHERE, fit
 from worker_service.engine.visualise import depth_picture
 
 PATCH = 14
@@ -55,7 +55,18 @@ class DepthModel(GraphModel[DepthParams]):
             )
         if self.manifest.input.resize != "stretch":
             raise ModelLoadFailed("Depth is of the whole image: 'input.resize' in model.json must be stretch.")
-        self._open = self._input.fixed(2) is None and self._input.fixed(3) is None
+        self._open = self._input.fixed(2) is None and self._input.fixed(3) is None and self._follows()
+
+    def _follows(self) -> bool:
+        """Whether the answer has the size of what is fed: exporters leave axes open whose size they have baked in."""
+        width, height = self.size
+        blank = np.zeros((3, height, width + PATCH), self._dtype)
+        nothing = Prepared({self._input.name: blank}, NOWHERE, (0, 0))
+        try:
+            ((depth, *_),) = super().infer([nothing])
+        except InferenceFailed:
+            return False
+        return bool(depth.shape[-1] == width + PATCH)
 
     @override
     def preprocess(self, image: Image, params: DepthParams) -> Prepared:

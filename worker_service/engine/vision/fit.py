@@ -54,6 +54,10 @@ class Geometry:
         return np.asarray(np.clip((points.astype(np.float32, copy=False) - offset) / gain, 0, limit), np.float32)
 
 
+NOWHERE = Geometry(1.0, 1.0, 0, 0, 0, 0)
+"""Of a text, which has no pixels."""
+
+
 def fit(
     image: npt.NDArray[np.uint8], spec: InputSpec, dtype: npt.DTypeLike = np.float32
 ) -> tuple[npt.NDArray[Any], Geometry]:

@@ -1,0 +1,54 @@
+"""Texts to token ids, by the ``tokenizer.json`` of the model's folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from shared.errors import InvalidRequest, ModelLoadFailed
+from worker_service.engine.artifacts import Package
+
+FILE = "tokenizer.json"
+MOST_CHARACTERS = 100_000
+"""Of one text. Longer ones would be cut anyway, and take long to be split."""
+
+
+class Tokenizer:
+    """Hugging Face's ``tokenizers`` and nothing else: no code of the model is run."""
+
+    def __init__(self, package: Package) -> None:
+        """Raises ModelLoadFailed when there is no tokenizer, or one that cannot be read."""
+        if FILE not in package.manifest.files:
+            raise ModelLoadFailed(
+                f"Model {package.manifest.id} reads texts; 'files' in its model.json lists no {FILE}."
+            )
+        self._tokenizer = _open(package.root / FILE)
+
+    def ids(self, text: str) -> list[int]:
+        """Ids with the special tokens that the tokenizer adds. Raises InvalidRequest for a text without end."""
+        if len(text) > MOST_CHARACTERS:
+            raise InvalidRequest(f"A text has at most {MOST_CHARACTERS} characters, not {len(text)}.")
+        found: list[int] = self._tokenizer.encode(text).ids
+        return found
+
+
+def padded(ids: Sequence[int], length: int) -> npt.NDArray[np.int64]:
+    """[length] numbers, filled up with zeros; too many lose what is before the last, which ends the text."""
+    kept = ids if len(ids) <= length else [*ids[: length - 1], ids[-1]]
+    return np.array([*kept, *[0] * (length - len(kept))], np.int64)
+
+
+def _open(path: Path) -> Any:
+    from tokenizers import Tokenizer as Rust  # noqa: PLC0415 - only models that read texts need it
+
+    try:
+        tokenizer = Rust.from_file(str(path))
+    except Exception as error:  # the library raises Exception itself
+        raise ModelLoadFailed(f"{FILE} cannot be read.") from error
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
