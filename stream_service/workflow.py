@@ -157,17 +157,20 @@ class WorkflowProcessor(Processor):
             loop.run_in_executor(self._machinery.encoders, encoded, image, self._spec.jpeg_quality, longest)
             for image in call.images
         ]
-        images = await asyncio.gather(*work)
-        jobs = [self._job(call, info.id, image) for image in images]
-        async with self._machinery.budget.hold(sum(map(len, images))):
+        inputs = call.written or await asyncio.gather(*work)
+        jobs = [self._job(call, info.id, each) for each in inputs]
+        async with self._machinery.budget.hold(sum(map(len, inputs))):
             results = await self._machinery.jobs.call(jobs)
         outputs = [output_of(result) for result in results]
+        if call.texts:
+            return outputs
         return [back(output, image) for output, image in zip(outputs, call.images, strict=True)]
 
-    def _job(self, call: ModelCall, model: str, image: bytes) -> Job:
+    def _job(self, call: ModelCall, model: str, data: bytes) -> Job:
         return Job(
             model=model,
-            inputs=[image],
+            inputs=[data],
+            media=call.media,
             task=call.task,
             params=dict(call.params),
             hardware=call.hardware or "any",

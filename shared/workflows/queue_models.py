@@ -64,8 +64,8 @@ class QueueModels:
     async def _call(self, call: ModelCall, circumstances: Circumstances) -> list[JobResult]:
         model = await self._find(call)
         circumstances.rights.check(model)
-        images = [await asyncio.to_thread(encoded, image) for image in call.images]
-        jobs = [self._job(model, call, part, circumstances) for part in _chunks(images)]
+        inputs = call.written or [await asyncio.to_thread(encoded, image) for image in call.images]
+        jobs = [self._job(model, call, part, circumstances) for part in _chunks(inputs)]
         results = await self._dispatcher.call(jobs)
         if circumstances.used is not None:
             for job, result in zip(jobs, results, strict=True):
@@ -84,10 +84,11 @@ class QueueModels:
         return model.id
 
     @staticmethod
-    def _job(model: str, call: ModelCall, images: Sequence[bytes], circumstances: Circumstances) -> Job:
+    def _job(model: str, call: ModelCall, inputs: Sequence[bytes], circumstances: Circumstances) -> Job:
         return Job(
             model=model,
-            inputs=list(images),
+            inputs=list(inputs),
+            media=call.media,
             task=call.task,
             params=dict(call.params),
             hardware=call.hardware or "any",

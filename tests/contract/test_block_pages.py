@@ -29,6 +29,8 @@ OUTLINE = [{"x": x, "y": y} for x, y in ((70, 52), (130, 52), (130, 98), (70, 98
 NOSE = [{"x": 100.0, "y": 75.0, "confidence": 0.9, "class_id": 0, "class": "nose"}]
 SIZE = {"width": 320, "height": 240}
 
+VECTOR = {"image": SIZE, "embedding": [0.6, 0.8], "similarity": [0.3, 0.2]}
+
 
 def plane(values: Any) -> bytes:
     """A plane of pixels as PNG."""
@@ -50,6 +52,9 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "predictions": {"square": {"class_id": 0, "confidence": 0.9}},
         "predicted_classes": ["square"],
     },
+    "clip/ViT-B-16": VECTOR,
+    "clip/ViT-B-32": VECTOR,
+    "perception_encoder/PE-Core-L14-336": VECTOR,
     "depth-anything-v3/small": {
         "image": SIZE,
         "normalized_depth": b64encode(plane(np.eye(240, 320))).decode(),

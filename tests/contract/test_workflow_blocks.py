@@ -30,6 +30,9 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
         "roboflow_core/depth_estimation@v1",
         "model_version",
     ): "any model that estimates depth",
+    ("roboflow_core/clip@v1", "version"): "any CLIP that the fleet has",
+    ("roboflow_core/clip_comparison@v2", "version"): "as above",
+    ("roboflow_core/perception_encoder@v1", "version"): "any encoder that the fleet has",
 }
 
 

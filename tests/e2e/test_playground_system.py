@@ -1,6 +1,7 @@
 """The playground on the real system: redis, API, worker, the project's own models."""
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import AsyncIterator
 
@@ -9,6 +10,8 @@ import pytest_asyncio
 from playwright.async_api import Browser, Route, expect
 
 from tests.e2e.browser import Playground, opened
+from tests.launcher import Launched
+from tests.parity import foundation
 
 pytest_plugins = ["tests.e2e.playground_fixtures"]
 pytestmark = [
@@ -99,3 +102,16 @@ async def _cut(route: Route) -> None:
     body = json.loads(route.request.post_data or "")
     body["image"]["value"] = body["image"]["value"][:400]
     await route.continue_(post_data=json.dumps(body))
+
+
+async def test_depth_and_embeddings_are_shown(real: Playground, system: Launched) -> None:
+    for net in ("depth-anything", "clip"):
+        shutil.copytree(foundation.FOLDER / net, system.data_dir / "models" / net, dirs_exist_ok=True)
+    page = real.page
+    await expect(page.locator("input[name=model][value='clip']")).to_be_attached(timeout=30_000)
+    await choose(real, "depth-anything")
+    await real.example("Shapes on paper")
+    await expect(page.get_by_alt_text("Depth map")).to_be_visible(timeout=30_000)
+    await choose(real, "clip")
+    await expect(page.get_by_role("img", name="The vector's numbers")).to_be_visible(timeout=30_000)
+    await expect(page.get_by_text("24 numbers")).to_be_visible()

@@ -17,7 +17,7 @@ TEXTS = (
     "two squares and a triangle on paper",
     "A Photo Of  A   RED circle",
     "",
-    "naïve café, Ünïcödé – and “quotes”",
+    "naïve café, Ünïcödé – and “quotes”",  # noqa: RUF001 - tokenizers have to bear it
     "日本語のテキスト と 混ぜた words",
     "emoji 🙂🙃 and a\ttab\nnew line",
     "a text that goes on and on " * 40,

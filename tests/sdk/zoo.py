@@ -5,12 +5,14 @@ On a picture of 64 x 64 they find the "a" and the "b" of ``examples.BOXES``.
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from tests.integration import dial_model
+from tests.parity import foundation as nets
 from tests.unit.engine import examples, graphs
 
 TASKS = {
@@ -21,12 +23,23 @@ TASKS = {
     "tiny-labels": ("classification", "classification"),
 }
 
+CORE = {
+    "clip/ViT-B-16": "clip",
+    "perception_encoder/PE-Core-L14-336": "clip-joint",
+    "depth-anything-v2/small": "depth-anything",
+}
+"""Core models, by the ids that the SDK's methods lead to."""
+
 
 def write(folder: Path) -> Path:
     """The models, each with the alias ``name/1``: API v0 of the SDK asks for a project and a version."""
     for name, (family, task) in TASKS.items():
         more = {"multi_label": True} if name == "tiny-labels" else {}
         examples.model(folder / name, family, task, aliases=[f"{name}/1"], **more)
+    for name, net in CORE.items():
+        shutil.copytree(nets.FOLDER / net, folder / name)
+        manifest = folder / name / "model.json"
+        manifest.write_text(manifest.read_text().replace(f'"id": "{net}"', f'"id": "{name}"'))
     return dial_model.repository(folder)  # and one that takes as long as its picture is bright
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from shared.errors import UnsupportedTask, VisionfleetError
 from shared.workflows.models import ModelCall
 from worker_service.engine.engine import Engine
+from worker_service.engine.family import Image
 from worker_service.workflows.models import three_channels
 
 
@@ -21,9 +22,9 @@ class LocalModels:
         task = self._engine.get(call.model_id).manifest.task
         if task != call.task:
             raise UnsupportedTask(f"The model {call.model_id} does {task}, not {call.task}.")
-        pixels = [three_channels(image.pixels) for image in call.images]
+        inputs: list[str] | list[Image] = list(call.texts) or [three_channels(image.pixels) for image in call.images]
         answers: list[dict[str, Any]] = []
-        for answer in self._engine.infer(call.model_id, pixels, call.params):
+        for answer in self._engine.infer(call.model_id, inputs, call.params):
             if isinstance(answer, VisionfleetError):
                 raise answer
             answers.append(answer.to_dict())

@@ -43,7 +43,8 @@ class WorkerModels:
         around = self._circumstances
         job = Job(
             model=call.model_id,
-            inputs=[b""] * len(call.images),
+            inputs=call.written or [b""] * len(call.images),
+            media=call.media,
             task=call.task,
             params=dict(call.params),
             lane=around.lane,

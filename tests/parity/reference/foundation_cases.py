@@ -1,7 +1,7 @@
 """Small nets of Hugging Face's transformers with seeded weights, kept whole: graphs, tokenizer, and what they answer.
 
-Unlike the recordings of detectors these hold the graphs, which are tens of kilobytes and of permissive licences. What the
-reference answers is kept as numbers, a sample of them where there are many.
+Unlike the recordings of detectors these hold the graphs, which are small and of permissive licences. What the reference
+answers is kept as numbers, a sample of them where there are many.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Depth Anything: one image in, its relative inverse depth out: [batch, h, w], or [batch, 1, h, w].
 
 Version 2, and whatever else answers a map of the input's size that grows towards the camera. As Hugging Face's
-processor does, a graph of open size, whose answer follows it, is fed the image in its own proportions: scaled so that the side that needs the
-lesser change gets the manifest's size, both rounded to multiples of the patch (14). A graph of fixed size gets it
-stretched. The map is brought to the source's size bicubically, then to 0..1.
+processor does, a graph of open size, whose answer follows it, is fed the image in its own proportions: scaled so that
+the side that needs the lesser change gets the manifest's size, both rounded to multiples of the patch (14). A graph of
+fixed size gets it stretched. The map is brought to the source's size bicubically, then to 0..1.
 """
 
 from __future__ import annotations

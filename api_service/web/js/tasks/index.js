@@ -3,9 +3,10 @@
 import { classification } from "./classification.js";
 import { depth } from "./depth.js";
 import { detection } from "./detection.js";
+import { embedding } from "./embedding.js";
 import { plain } from "./plain.js";
 
-const TASKS = new Map([detection, classification, depth].map((task) => [task.name, task]));
+const TASKS = new Map([detection, classification, depth, embedding].map((task) => [task.name, task]));
 
 /**
  * The task's presentation: {name, title, route, sliders, filtersClasses, summary, list, draw, verdict}.

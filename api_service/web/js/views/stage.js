@@ -31,7 +31,7 @@ export function startStage(store) {
       const { clientWidth: width, clientHeight: height } = image;
       overlay.setAttribute("viewBox", `0 0 ${width} ${height}`);
       overlay.setAttribute("aria-label", task.summary(run.body));
-      task.draw(overlay, run.body, { scale: width / run.body.image.width, width, height, light });
+      task.draw(overlay, run.body, { scale: width / chosen.width, width, height, light });
     }
     const verdict = done ? task.verdict(run.body) : "";
     byId("verdict").textContent = verdict;

@@ -1,0 +1,55 @@
+"""inference-sdk: CLIP, Perception Encoder and depth, against small nets whose answers are known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.parity import foundation, pictures
+from tests.sdk.environments import Sdk, image
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+WIDE, ODD = pictures.FOLDER / "wide.jpg", pictures.FOLDER / "odd.jpg"
+SAME = {"abs": 1e-4}
+
+
+def vectors(net: str) -> dict[str, Any]:
+    """What the reference answers."""
+    with np.load(foundation.FOLDER / net / "answers.npz") as file:
+        return dict(file)
+
+
+def test_clip(sdk: Sdk) -> None:
+    known, texts = vectors("clip"), list(foundation.TEXTS[:2])
+    found = sdk.call("get_clip_image_embeddings", image(ODD))
+    assert found["embeddings"][0] == pytest.approx(known["odd.jpg"].tolist(), abs=0.05)
+    words = sdk.call("get_clip_text_embeddings", texts)
+    assert [row[:3] for row in words["embeddings"]] == [
+        pytest.approx(known[f"text.{i}"][:3].tolist(), **SAME) for i in (0, 1)
+    ]
+    compared = sdk.call("clip_compare", image(ODD), texts)
+    assert len(compared["similarity"]) == 2
+    again = sdk.call("clip_compare", image(ODD), image(ODD), prompt_type="image")
+    assert again["similarity"] == [pytest.approx(1, **SAME)]
+
+
+def test_perception_encoder(newest: Sdk) -> None:
+    known = vectors("clip-joint")
+    found = newest.call("get_perception_encoder_image_embeddings", image(WIDE))
+    assert found["embeddings"][0] == pytest.approx(known["wide.jpg"].tolist(), abs=0.05)
+    words = newest.call("get_perception_encoder_text_embeddings", foundation.TEXTS[0])
+    assert words["embeddings"][0] == pytest.approx(known["text.0"].tolist(), **SAME)
+
+
+def test_depth(newest: Sdk) -> None:
+    for in_path in (False, True):
+        found = newest.call(
+            "depth_estimation", image(ODD), model_id="depth-anything-v2/small", model_id_in_path=in_path
+        )
+        near = np.array(found["normalized_depth"], np.float32)
+        assert near.shape == (217, 333)
+        assert np.abs(foundation.sample(near) - vectors("depth-anything")["odd.jpg"]).max() < 0.02
+    packed = newest.call("depth_estimation", image(ODD), model_id="depth-anything-v2/small", depth_map_format="png16")
+    assert packed["depth_map_format"] == "png16"
