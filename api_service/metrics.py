@@ -6,7 +6,7 @@ scraped answers for all. Workers, queues and models come from the fleet's snapsh
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from prometheus_client import (
@@ -27,10 +27,13 @@ from typing_extensions import override
 
 from api_service import roboflow_metrics
 from shared.fleet.state import Fleet
-from shared.metrics import queues, workers
+from shared.metrics import queues, streams, workers
 from shared.metrics.histogram import SECONDS
 from shared.metrics.labels import ModelLabels, method
 from shared.metrics.settings import MetricsSettings
+from shared.streams.records import Streamer
+
+Streams = tuple[Sequence[streams.StreamFigures], Sequence[Streamer]]
 
 
 class Metrics:
@@ -100,9 +103,9 @@ class Metrics:
         for stage, milliseconds in timings.items():
             self.stages.labels(stage).observe(milliseconds / 1000)
 
-    def render(self, fleet: Fleet | None, dead_letters: int = 0) -> bytes:
+    def render(self, fleet: Fleet | None, dead_letters: int = 0, video: Streams | None = None) -> bytes:
         """The text of /metrics; without a fleet (Redis is away) only this process's own figures."""
-        self._fleet.fleet, self._fleet.dead_letters = fleet, dead_letters
+        self._fleet.fleet, self._fleet.dead_letters, self._fleet.video = fleet, dead_letters, video
         return generate_latest(self.registry)
 
 
@@ -123,12 +126,13 @@ class FleetCollector(Collector):
     def __init__(self, settings: MetricsSettings) -> None:
         self.fleet: Fleet | None = None
         self.dead_letters = 0
+        self.video: Streams | None = None
         self._settings = settings
         self._labels = ModelLabels(settings.metrics_max_models)
 
     @override
     def collect(self) -> Iterator[Metric]:
-        fleet, letters = self.fleet, self.dead_letters
+        fleet, letters, video = self.fleet, self.dead_letters, self.video
         up = GaugeMetricFamily("visionfleet_queue_reachable", "1 when the fleet's state could be read from Redis.")
         up.add_metric([], 0 if fleet is None else 1)
         yield up
@@ -138,6 +142,9 @@ class FleetCollector(Collector):
         if self._settings.metrics_workers:
             yield from workers.families(fleet.workers, self._labels)
         yield from queues.families(fleet, self._labels)
+        if video is not None:
+            yield from streams.families(video[0])
+            yield from streams.services(video[1])
         yield _models(fleet, self._labels)
         yield from roboflow_metrics.recent(fleet)
         yield GaugeMetricFamily("visionfleet_dead_letters", "Jobs that lost every worker that took them.", letters)

@@ -6,6 +6,8 @@ import time
 from collections import Counter, deque
 from typing import Any
 
+from shared.metrics.histogram import SECONDS, Histogram
+
 WINDOW_S = 10.0
 MOST = 2_000
 PERCENTILES = (50, 95, 99)
@@ -16,6 +18,7 @@ class Figures:
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
+        self._ages = Histogram(SECONDS)
         self._ended: deque[tuple[float, float, dict[str, float]]] = deque(maxlen=MOST)
 
     def note(self, cause: str, age_ms: float, timings: dict[str, float]) -> None:
@@ -24,6 +27,7 @@ class Figures:
             self.counts[cause] += 1
             return
         self.counts["ok"] += 1
+        self._ages.observe(age_ms / 1000)
         self._ended.append((time.monotonic(), age_ms, timings))
 
     def report(self) -> dict[str, Any]:
@@ -32,6 +36,7 @@ class Figures:
         recent = [entry for entry in self._ended if entry[0] >= since]
         report: dict[str, Any] = {"fps_out": round(len(recent) / WINDOW_S, 2)}
         report["age_ms"] = percentiles([age for _, age, _ in recent])
+        report["age_histogram"] = self._ages.state()
         for stage in ("encode_ms", "queue_ms", "infer_ms"):
             spent = [timings[stage] for _, _, timings in recent if stage in timings]
             if spent:

@@ -92,6 +92,7 @@ class Ring:
         self.dropped = 0
         self._max_bytes = max_bytes
         self._bytes = 0
+        self._broken = True  # what follows cannot be decoded until the next key frame
         self._packets: deque[Packet] = deque()
         self._lock = threading.Lock()
 
@@ -99,12 +100,14 @@ class Ring:
         """Append one."""
         with self._lock:
             self.received += 1
-            if not self._packets and not packet.key:
+            if self._broken and not packet.key:
                 return
+            self._broken = False
             self._packets.append(packet)
             self._bytes += len(packet.data)
             while self._bytes > self._max_bytes and self._packets:
                 self.dropped += self._drop_first()
+                self._broken = not self._packets
 
     def head(self) -> Packet | None:
         """The oldest one, which stays."""

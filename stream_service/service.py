@@ -7,6 +7,7 @@ import os
 import secrets
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import structlog
 
@@ -23,6 +24,7 @@ from stream_service import sink
 from stream_service.budget import Budget
 from stream_service.fleet import FleetWatch
 from stream_service.hub import Hub
+from stream_service.metrics import Exporter
 from stream_service.model import Machinery, ModelProcessor
 from stream_service.pipeline import Parts
 from stream_service.probes import Probes
@@ -33,6 +35,21 @@ from stream_service.webrtc.reception import Reception
 from stream_service.workflow import WorkflowMachinery, WorkflowProcessor
 
 log = structlog.get_logger(__name__)
+
+
+def processor(
+    machinery: Machinery,
+    workflows: WorkflowMachinery,
+    spec: PipelineSpec,
+    source: SourceSpec,
+    stream_id: str,
+    rights: Rights,
+) -> Processor:
+    """What runs on the frames of one source."""
+    del source
+    if spec.workflow is not None:
+        return WorkflowProcessor(spec, spec.workflow, (stream_id, rights), machinery, workflows)
+    return ModelProcessor(spec, spec.model, (stream_id, rights), machinery) if spec.model else Processor()
 
 
 class Service:
@@ -64,24 +81,22 @@ class Service:
         counters = connect(settings)
         workflows = WorkflowMachinery(threads, Executor(rules.workflow_concurrent_steps), rules, counters)
 
-        def processor(spec: PipelineSpec, source: SourceSpec, stream_id: str, rights: Rights) -> Processor:
-            del source
-            if spec.workflow is not None:
-                return WorkflowProcessor(spec, spec.workflow, (stream_id, rights), machinery, workflows)
-            return ModelProcessor(spec, spec.model, (stream_id, rights), machinery) if spec.model else Processor()
-
-        parts = Parts(hub, settings, sink.registry(), processor)
+        parts = Parts(hub, settings, sink.registry(), partial(processor, machinery, workflows))
         ownership = Ownership(client, settings, self.replica, settings.stream_lease_s)
         await dispatcher.start()
         log.info("streams.ready", replica=self.replica)
         probes = asyncio.create_task(Probes(client, ownership, parts).run())
         reception = asyncio.create_task(Reception(client, parts).run())
         self._supervisor = Supervisor(client, ownership, parts)
+        supervisor = self._supervisor
+        exporter = Exporter(settings, lambda: (supervisor.figures, supervisor.load()))
+        exporter.start()
         if self._stopping:
             self._supervisor.stop()
         try:
             await self._supervisor.run()
         finally:
+            await asyncio.to_thread(exporter.stop)
             await end_tasks([probes])
             reception.cancel()
             await asyncio.gather(reception, return_exceptions=True)

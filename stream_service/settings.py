@@ -6,11 +6,12 @@ from pathlib import Path
 
 from pydantic import Field
 
+from shared.metrics.settings import MetricsSettings
 from shared.settings import LogSettings, PulseSettings, QueueSettings, RedisSettings
 from shared.streams.settings import StreamLimits
 
 
-class StreamSettings(RedisSettings, QueueSettings, LogSettings, PulseSettings, StreamLimits):
+class StreamSettings(RedisSettings, QueueSettings, LogSettings, PulseSettings, StreamLimits, MetricsSettings):
     """What one stream service opens, holds and writes."""
 
     stream_name: str = Field("", description="Name of this replica in the fleet; by default host, pid and a number.")

@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 
 from shared.errors import StreamNotFound, VisionfleetError
+from shared.metrics.streams import StreamFigures
 from shared.pulse import ALIVE, READY, Pulse
 from shared.queue.line import stop as end_tasks
 from shared.redis import AsyncRedis
@@ -46,6 +47,7 @@ class Supervisor:
         self._stopping = False
         self._unowned: dict[str, float] = {}
         self._pulse = Pulse(parts.settings.pulse_dir)
+        self.figures: list[StreamFigures] = []
 
     async def run(self) -> None:
         """Rounds until ``stop``; then everything is given up for others to take."""
@@ -96,7 +98,8 @@ class Supervisor:
         sharing = Counter(model_of(pipeline) for pipeline in self.pipelines.values() for _ in pipeline.lanes)
         for pipeline in self.pipelines.values():
             pipeline.set_windows(sharing[model_of(pipeline)])
-        await self._take_up(await self._ownership.beat(self._load()))
+        self.figures = [StreamFigures(one.lease.id, state_of(one), one.report()) for one in self.pipelines.values()]
+        await self._take_up(await self._ownership.beat(self.load()))
 
     async def _tend_safely(self, pipeline: Pipeline) -> None:
         """What goes wrong with one stream must not keep the leases of the others from being renewed."""
@@ -136,7 +139,7 @@ class Supervisor:
             return
         others = [one for one in await self._store.streamers() if one.id in alive and one.id != self._ownership.replica]
         for stream in free:
-            if takes(stream, self._load(), others, now - self._unowned[stream.id]):
+            if takes(stream, self.load(), others, now - self._unowned[stream.id]):
                 await self._claim(stream.id)
 
     async def _claim(self, stream_id: str) -> None:
@@ -165,7 +168,8 @@ class Supervisor:
         except VisionfleetError:
             log.warning("streamer.not_deregistered")
 
-    def _load(self) -> Streamer:
+    def load(self) -> Streamer:
+        """What this service holds and may hold."""
         sources = sum(len(pipeline.lease.spec.sources) for pipeline in self.pipelines.values())
         return Streamer(
             id=self._ownership.replica,
@@ -176,6 +180,11 @@ class Supervisor:
             max_sources=self._settings.stream_max_sources,
             keys=self._parts.hub.keys(),
         )
+
+
+def state_of(pipeline: Pipeline) -> str:
+    """What the stream does now."""
+    return "ended" if pipeline.over else pipeline.lease.desired
 
 
 def model_of(pipeline: Pipeline) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from api_service import catalog
-from api_service.context import BACKEND, METRICS
+from api_service.context import BACKEND, METRICS, STREAMS
 from api_service.route import Route
 from shared.errors import QueueUnavailable
+from shared.metrics.streams import StreamFigures
 
 
 async def metrics(request: web.Request) -> web.Response:
@@ -19,7 +21,12 @@ async def metrics(request: web.Request) -> web.Response:
         fleet, letters = await catalog.fleet_of(request), await request.app[BACKEND].dead.count()
     except QueueUnavailable:
         fleet, letters = None, 0
-    text = await asyncio.to_thread(request.app[METRICS].render, fleet, letters)  # it reads files of /proc
+    video = None
+    with contextlib.suppress(QueueUnavailable):
+        store = request.app[STREAMS]
+        found = [StreamFigures(one.id, one.state, one.status) for one in await store.all()]
+        video = found, await store.streamers()
+    text = await asyncio.to_thread(request.app[METRICS].render, fleet, letters, video)  # it reads files of /proc
     return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 

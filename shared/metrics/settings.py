@@ -21,6 +21,9 @@ class MetricsSettings(BaseSettings):
         description="Serve the workers' figures at the API's /metrics too. Off, when each worker is scraped itself.",
     )
     metrics_port: int = Field(
-        0, ge=0, le=65535, description="Port on which a worker serves its own figures at /metrics; 0 serves none."
+        0,
+        ge=0,
+        le=65535,
+        description="Port on which a worker or stream service serves its own figures at /metrics; 0 serves none.",
     )
-    metrics_host: str = Field("127.0.0.1", description="Address on which a worker serves them.")
+    metrics_host: str = Field("127.0.0.1", description="Address on which they serve them.")

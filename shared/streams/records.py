@@ -62,7 +62,9 @@ class Stream:
         return "ok" if states and good == len(states) else "degraded" if good else "down"
 
     def shown(self) -> dict[str, Any]:
-        """As the API answers, without credentials."""
+        """As the API answers, without credentials, and without what is for /metrics only."""
+        reports = self.status.get("sources", {})
+        sources = {one: {k: v for k, v in row.items() if k != "age_histogram"} for one, row in reports.items()}
         return {
             "id": self.id,
             "name": self.spec.name,
@@ -74,7 +76,7 @@ class Stream:
             "owner": self.owner if self.owned else None,
             "created_ms": self.created_ms,
             "spec": self.spec.shown(),
-            "status": self.status,
+            "status": {**self.status, "sources": sources},
         }
 
 

@@ -103,6 +103,10 @@ async def test_a_running_stream_is_changed(http: aiohttp.ClientSession, system: 
     status, added = await call(http, "POST", f"{path}/sources", {"reference": camera.path("cam/4")})
     assert (status, [one["id"] for one in added["spec"]["sources"]]) == (200, ["0", "1"])
     await system.flowing(stream, name="1")
+    async with http.get("/metrics") as scraped:
+        text = await scraped.text()
+    assert f'visionfleet_stream_frames_total{{outcome="ok",source="1",stream="{stream}"}}' in text
+    assert "age_histogram" not in json.dumps((await call(http, "GET", path))[1])
     refused = await call(http, "POST", f"{path}/sources", {"reference": camera.path("nothing")})
     assert (refused[0], refused[1]["code"]) == (400, "source_not_found")
     # What was shown is sent back: the password stays.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 import structlog
@@ -14,6 +15,7 @@ from blockbuster import BlockBuster
 from api_service.app import create_app
 from api_service.backend import Backend
 from api_service.settings import ApiSettings
+from shared.streams.store import StreamStore
 from tests.unit.api.fakes import MemoryDeadLetters, MemoryFleet, MemoryKeys, MemoryLedger, MemoryQueue
 
 JPEG = b"\xff\xd8 not decoded by the API"
@@ -31,6 +33,17 @@ def never_blocked() -> Iterator[None]:
     guard.activate()
     yield
     guard.deactivate()
+
+
+async def nothing(*_: Any) -> list[Any]:
+    return []
+
+
+@pytest.fixture(autouse=True)
+def no_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    """/metrics reads them from Redis, which is not there; redis-py looks at its own files when it connects."""
+    monkeypatch.setattr(StreamStore, "all", nothing)
+    monkeypatch.setattr(StreamStore, "streamers", nothing)
 
 
 @pytest.fixture

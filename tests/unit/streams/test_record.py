@@ -60,7 +60,7 @@ async def recorded(video: Path, folder: Path, events: set[int], **options: Any) 
             frame = Frame("door", 0, number, 1, captured.arrived, 0.0, captured.pts_s, captured.picture)
             one.frame = frame
             await made.write(one)
-            if number % 20 == 0:
+            if number % 7 == 0:
                 await asyncio.to_thread(made._drain)  # type: ignore[attr-defined] # it does so twice a second
     finally:
         source.close()
@@ -126,6 +126,15 @@ def test_a_picture_larger_than_the_memory_empties_it() -> None:
     assert ring.head() is None
     ring.offer(packet(2, key=True))
     assert ring.head() is not None
+
+
+def test_who_takes_everything_gets_what_follows_too() -> None:
+    ring = Ring(max_bytes=100_000)
+    for number in range(5):
+        one = packet(number, key=number == 0)
+        ring.offer(one)
+        assert ring.head() is one
+        assert ring.pop(one)
 
 
 def test_what_is_not_needed_any_more_goes() -> None:
