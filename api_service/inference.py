@@ -107,8 +107,11 @@ def failure_of(result: JobResult) -> VisionfleetError | None:
 
 
 def note_timings(request: web.Request, results: Sequence[JobResult]) -> None:
-    """Keep the slowest of each stage (ms) for the headers and the metrics."""
+    """Keep the slowest of each stage (ms) for the headers and the metrics, and the load that they waited for."""
     call = call_of(request)
+    loads = [result.timings["load_ms"] / 1000 for result in results if "load_ms" in result.timings]
+    if loads:
+        call.cold_start, call.load_s = True, max(loads)
     for stage in STAGES:
         spent = [result.timings[f"{stage}_ms"] for result in results if f"{stage}_ms" in result.timings]
         if spent:

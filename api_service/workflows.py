@@ -34,6 +34,10 @@ async def run(request: web.Request, specification: Mapping[str, Any], options: R
     params = run_params(options.excluded_fields, options.enable_profiling, options.disable_sinks)
     job = job_of(request, "run", params | {"specification": specification})
     job.params["inputs"] = await take_images(request, specification, options.inputs, job.inputs)
+    fleet = await catalog.fleet_of(request)
+    used = {found.id for name in fetching.model_ids(specification, options.inputs) if (found := fleet.resolve(name))}
+    if used:
+        call_of(request).headers["X-Model-Id"] = ",".join(sorted(used))
     answer = await answer_of(request, job)
     return {"profiler_trace": [], **answer}
 

@@ -17,7 +17,7 @@ PREFLIGHT = {
 EXPOSED = (
     "ETag, Location, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, X-Request-ID, X-Model-Id, "
     "X-Model-Cold-Start, X-Model-Cold-Start-Count, X-Model-Load-Time, X-Model-Load-Details, X-Processing-Time, "
-    "X-Visionfleet-Timings"
+    "X-Workflow-Id, X-Visionfleet-Timings"
 )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from api_service import body, reply, workflows
+from api_service.context import call_of
 from api_service.route import Handler, Route
 from api_service.schemas.workflows import (
     AnyObject,
@@ -33,6 +34,7 @@ async def run_saved(request: web.Request) -> web.Response:
     """Run a saved workflow."""
     wanted = await body.parse(request, RunSavedWorkflow, packs=True)
     definition = await _saved(request, wanted.workflow_version_id)
+    call_of(request).headers["X-Workflow-Id"] = request.match_info["workflow_id"]  # it is one: it was found
     return reply.negotiated(request, await workflows.run(request, definition, wanted))
 
 

@@ -7,6 +7,7 @@ import contextlib
 import itertools
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import structlog
@@ -196,9 +197,19 @@ class Dispatcher:
     async def _enqueue(self, job: Job) -> str:
         """Submit a job that is answered on our stream; returns its entry there."""
         self._check_room()
-        answer = await self._line.run(submission(job, self._settings, reply=self._line.stream))
-        accepted(answer)
-        return str(answer[2].decode())
+        sent = self._line.post(submission(job, self._settings, reply=self._line.stream))
+        try:
+            return entry_of(await asyncio.shield(sent))
+        except asyncio.CancelledError:
+            sent.add_done_callback(partial(self._left, job))  # it may be in the queue already, or soon
+            raise
+
+    def _left(self, job: Job, sent: asyncio.Future[Any]) -> None:
+        """The answer to a submission whose caller has gone: the job is taken back."""
+        if self._closing or sent.cancelled() or sent.exception() is not None:
+            return
+        with contextlib.suppress(VisionfleetError):  # it was refused
+            self._withdraw(job, entry_of(sent.result()))
 
     async def _submit(self, job: Job, terms: Terms) -> tuple[int, str]:
         self._check_room()
@@ -294,6 +305,12 @@ class Dispatcher:
             answer.set_result(result_from(job_id, state, body))
         except DecodeError as error:
             answer.set_exception(VisionfleetError(f"The worker's answer could not be read: {error}"))
+
+
+def entry_of(answer: Any) -> str:
+    """The entry in the queue's stream of a job that was accepted. Raises as ``accepted``."""
+    accepted(answer)
+    return str(answer[2].decode())
 
 
 @contextlib.contextmanager

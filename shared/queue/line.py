@@ -58,15 +58,19 @@ class Line:
 
     async def run(self, call: Call) -> Any:
         """The call's answer, sent along with whatever else is waiting to go. Raises QueueFull, QueueUnavailable."""
+        answer = await self.post(call)
+        if isinstance(answer, RedisError):
+            raise refusal(answer) from answer
+        return answer
+
+    def post(self, call: Call) -> asyncio.Future[Any]:
+        """As ``run``, without waiting; the answer may be a RedisError. Raises QueueUnavailable."""
         if self._closing:
             raise gone()
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._outbox.append((call, answer))
         self._more.set()
-        result = await answer
-        if isinstance(result, RedisError):
-            raise refusal(result) from result
-        return result
+        return answer
 
     async def _send(self) -> None:
         wire = Wire(self.client)

@@ -11,7 +11,7 @@ from shared import keys
 from shared.jobs import Job, JobResult
 from shared.queue.consumer import QueueConsumer
 from shared.queue.dispatcher import Dispatcher
-from shared.redis import connect
+from shared.redis import Call, connect
 from shared.settings import QueueSettings, RedisSettings
 
 pytestmark = pytest.mark.integration
@@ -65,3 +65,27 @@ async def test_a_job_that_a_worker_has_is_left_to_it(dispatcher: Dispatcher, wor
         await call
     await dispatcher.call([Job("m", [b"later"], timeout_ms=1)])  # goes the same way, so the withdrawal was before it
     assert worker.finish([(taken, JobResult(taken.job.id, "succeeded"))]) == 1
+
+
+async def test_a_caller_that_leaves_before_it_is_told_takes_its_job_back(
+    dispatcher: Dispatcher, worker: QueueConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job is in the queue, and the news of that is still on its way when the caller is canceled."""
+    post, held = dispatcher._line.post, asyncio.Event()
+
+    def late(call: Call) -> asyncio.Future[object]:
+        async def told() -> object:
+            answer = await post(call)
+            await held.wait()
+            return answer
+
+        return asyncio.ensure_future(told())
+
+    monkeypatch.setattr(dispatcher._line, "post", late)
+    leaves = asyncio.create_task(dispatcher.call([Job("m", [b"leaves"])]))
+    await until_waiting(worker, 1)
+    leaves.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await leaves
+    held.set()
+    await until_waiting(worker, 0)

@@ -124,11 +124,16 @@ class Pipeline:
             self._decoders.submit(self._prepare, Item(work, index))
 
     def _begin(self, taken: Taken) -> Work:
-        job, model = taken.job, self._engine.get(taken.job.model)
+        job, came = taken.job, clock_ms() - taken.waited_ms
+        model = self._engine.get(job.model)
         if job.task is not None and job.task != model.manifest.task:
             raise UnsupportedTask(f"The model {job.model} does {model.manifest.task}, not {job.task}.")
         params, digest = model.params(job.params), self._engine.digest(job.model)
-        return Work(taken, model, digest, params, [None] * len(job.inputs))
+        work = Work(taken, model, digest, params, [None] * len(job.inputs))
+        loaded = self._engine.load_since(job.model, came)
+        if loaded is not None:  # it had to wait for that, here or in the queue
+            work.note("load_ms", loaded)
+        return work
 
     def drain(self, timeout_s: float) -> bool:
         """Finish what is in here. True when nothing is left."""

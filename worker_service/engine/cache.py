@@ -37,6 +37,7 @@ class ModelCache:
         self._pinned: set[str] = set()
         self._held: OrderedDict[str, tuple[AnyModel, str]] = OrderedDict()
         self._loading: dict[str, Future[AnyModel]] = {}
+        self._loads: dict[str, tuple[float, float]] = {}  # end (ms of the monotonic clock) and length of the last load
         self._counts: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
         self._lock = Lock()
 
@@ -64,6 +65,12 @@ class ModelCache:
         with self._lock:
             return {model_id: dict(counts) for model_id, counts in self._counts.items()}
 
+    def load_since(self, model_id: str, since_ms: float) -> float | None:
+        """How long loading took (ms), when it ended after that moment of the monotonic clock; else None."""
+        with self._lock:
+            ended, spent = self._loads.get(model_id, (0.0, 0.0))
+        return spent if ended > since_ms else None
+
     def pin(self, model_id: str) -> None:
         """Never evict the model from now on, held already or not."""
         with self._lock:
@@ -89,7 +96,9 @@ class ModelCache:
         with self._lock:
             del self._loading[model_id]
             self._counts[model_id]["loads"] += 1
-            self._counts[model_id]["load_ms"] += (time.monotonic() - begun) * 1000
+            ended = time.monotonic()
+            self._loads[model_id] = (ended * 1000, (ended - begun) * 1000)
+            self._counts[model_id]["load_ms"] += (ended - begun) * 1000
             self._held[model_id] = (model, digest)
             self._held.move_to_end(model_id)
             self._evict(keep=model_id)

@@ -85,6 +85,10 @@ class Engine:
         """What the cache has done so far, by model: cache_hits, loads, load_ms, load_failures, evictions."""
         return self._cache.counts()
 
+    def load_since(self, model_id: str, since_ms: float) -> float | None:
+        """How long the load of a model took (ms) that ended after that moment of the monotonic clock, if one did."""
+        return self._cache.load_since(self.repository.resolve(model_id), since_ms)
+
     def holds(self, model_id: str) -> bool:
         """Whether the model of that id or alias is in memory."""
         return any(held.id == self.repository.resolve(model_id) for held in self._cache.held())

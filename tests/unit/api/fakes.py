@@ -62,6 +62,7 @@ class MemoryQueue:
     """Runs every job at once with ``work``; ``seen`` keeps the jobs. ``down`` makes it unreachable."""
 
     def __init__(self, work: Callable[[bytes, Job], dict[str, Any]] = detect) -> None:
+        self.load_ms: float | None = None  # what a job waited for its model to load
         self.work = work
         self.seen: list[Job] = []
         self.records: dict[str, JobRecord] = {}
@@ -196,7 +197,7 @@ class MemoryQueue:
         return JobResult(
             *(job.id, state),
             outputs=outputs,
-            timings=dict(TIMINGS),
+            timings={**TIMINGS, **({} if self.load_ms is None else {"load_ms": self.load_ms})},
             batch=len(outputs),
             attempt=1,
             worker="w1",

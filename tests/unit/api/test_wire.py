@@ -102,6 +102,18 @@ async def test_loading_tells_how_long_it_took(client: TestClient) -> None:
     assert "X-Model-Load-Time" not in held.headers
 
 
+async def test_an_inference_tells_of_the_load_that_it_waited_for(
+    client: TestClient, queue: MemoryQueue, jpeg: dict
+) -> None:
+    queue.load_ms = 1500.0
+    cold = await client.post("/infer/object_detection", json={"model_id": "shapes-detector", "image": jpeg})
+    assert (cold.headers["X-Model-Cold-Start"], cold.headers["X-Model-Load-Time"]) == ("true", "1.500000")
+    assert cold.headers["X-Model-Load-Details"] == '[{"m":"shapes-detector","t":1.5}]'
+    queue.load_ms = None
+    warm = await client.post("/infer/object_detection", json={"model_id": "shapes-detector", "image": jpeg})
+    assert "X-Model-Load-Time" not in warm.headers
+
+
 async def test_a_model_that_still_loads(
     client: TestClient, queue: MemoryQueue, fleet: MemoryFleet, jpeg: dict, monkeypatch: pytest.MonkeyPatch
 ) -> None:

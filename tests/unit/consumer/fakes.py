@@ -68,11 +68,16 @@ class FakeEngine:
     def __init__(self, *models: FakeModel) -> None:
         self.models = {model.name: model for model in models}
         self.decoded: list[str] = []
+        self.loaded: tuple[float, float] = (0.0, 0.0)  # when (ms), and how long it took
 
     def get(self, model_id: str) -> FakeModel:
         if model_id not in self.models:
             raise ModelNotFound("There is no such model.")
         return self.models[model_id]
+
+    def load_since(self, model_id: str, since_ms: float) -> float | None:
+        ended, spent = self.loaded
+        return spent if ended > since_ms else None
 
     def digest(self, model_id: str) -> str:
         return "d1"

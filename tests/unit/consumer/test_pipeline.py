@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.unit.consumer.fakes import FakeModel, Finished, pipeline, take
+from worker_service.consumer.work import clock_ms
 
 
 def outcome(result: Any) -> list[str]:
@@ -210,3 +211,14 @@ def test_counters_tell_what_was_done() -> None:
     counts = made.counters.snapshot()["m"]
     assert (counts["jobs"], counts["images"], counts["failures"]) == (2, 3, 1)
     assert made.counters.rate() == pytest.approx(0.3)
+
+
+def test_a_job_tells_of_the_load_that_it_waited_for() -> None:
+    finished = Finished()
+    made, engine = pipeline(finished)
+    engine.loaded = (clock_ms() - 100, 1500.0)
+    made.accept(take("a", waited_ms=5000))
+    made.accept(take("b", waited_ms=1))
+    results = finished.wait(2)
+    assert results["a"].timings["load_ms"] == 1500.0
+    assert "load_ms" not in results["b"].timings

@@ -157,3 +157,15 @@ def test_what_it_did_is_counted() -> None:
     assert counts["a"].pop("load_ms") >= 0
     assert counts["a"] == {"loads": 1, "cache_hits": 1, "evictions": 1}
     assert counts["c"] == {"load_failures": 1}
+
+
+def test_a_load_is_known_to_those_who_came_before_its_end() -> None:
+    cache = ModelCache(Loader(), 8, 0)
+    assert cache.load_since("a", 0.0) is None
+    before = time.monotonic() * 1000
+    cache.get("a")
+    spent = cache.load_since("a", before)
+    assert spent is not None
+    assert spent >= 0
+    cache.get("a")
+    assert cache.load_since("a", time.monotonic() * 1000) is None
