@@ -163,6 +163,16 @@ class QueueSettings(BaseSettings):
     dead_letters: int = Field(10_000, ge=1, description="Dead letters kept; the oldest are dropped first.")
 
 
+class VideoSettings(BaseSettings):
+    """How long videos may be."""
+
+    model_config = SETTINGS
+
+    max_video_s: float = Field(
+        21_600.0, gt=0, description="Longest video file that a batch, a stream or an upload may hold, in seconds."
+    )
+
+
 class LogSettings(BaseSettings):
     """How the services log."""
 

@@ -28,6 +28,7 @@ from stream_service.source import Captured, Source, SourceInfo
 MOST_PIXELS = 64 * 2**20
 FEW_FPS = 1000.0
 """A declared rate above this is a time base mistaken for a rate."""
+UNKNOWN_FPS = 30.0
 QUICK = {"probesize": "100000", "analyzeduration": "100000"}
 """Opening takes 0.2 s instead of 1 s (measured); when no size is found in that little, it is done again at length."""
 
@@ -69,6 +70,8 @@ class VideoSource(Source):
         if stream.codec_context.width * stream.codec_context.height > MOST_PIXELS:
             raise SourceUnsupported(f"The frames have more than {MOST_PIXELS} pixels.")
         info = self._info(stream)
+        if info.ends and (self._container.duration or 0) / av.time_base > self._settings.max_video_s:
+            raise self._too_long()
         self._prepare(stream, info)
         self._frames = self._decoded(stream, info)
         self._began = time.monotonic()
@@ -147,7 +150,9 @@ class VideoSource(Source):
             last = 0.0
             for frame, arrived in self._frames_of(stream, offset):
                 pts_s = None if frame.time is None else float(frame.time) + offset
-                last = pts_s or last
+                last = last + 1 / (info.fps or UNKNOWN_FPS) if pts_s is None else pts_s
+                if info.ends and last > self._settings.max_video_s:  # whatever its head said
+                    raise self._too_long()
                 paced = self._spec.realtime and not self._input.live
                 yield Captured(turned(frame), self._pace(pts_s, arrived) if paced else arrived, pts_s)
             if not self._spec.loop or self._input.live or not info.fps:
@@ -167,6 +172,10 @@ class VideoSource(Source):
             for frame in frames:
                 if not frame.is_corrupt:
                     yield frame, arrived
+
+    def _too_long(self) -> SourceUnsupported:
+        most = self._settings.max_video_s
+        return SourceUnsupported(f"The video is longer than {most:g} s, the most taken (VISIONFLEET_MAX_VIDEO_S).")
 
     def _pace(self, pts_s: float | None, arrived: float) -> float:
         """Wait until the file's own clock has come to the frame. Returns that moment."""

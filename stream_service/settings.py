@@ -7,11 +7,13 @@ from pathlib import Path
 from pydantic import Field
 
 from shared.metrics.settings import MetricsSettings
-from shared.settings import LogSettings, PulseSettings, QueueSettings, RedisSettings
+from shared.settings import LogSettings, PulseSettings, QueueSettings, RedisSettings, VideoSettings
 from shared.streams.settings import StreamLimits
 
 
-class StreamSettings(RedisSettings, QueueSettings, LogSettings, PulseSettings, StreamLimits, MetricsSettings):
+class StreamSettings(
+    RedisSettings, QueueSettings, LogSettings, PulseSettings, StreamLimits, MetricsSettings, VideoSettings
+):
     """What one stream service opens, holds and writes."""
 
     stream_name: str = Field("", description="Name of this replica in the fleet; by default host, pid and a number.")

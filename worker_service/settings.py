@@ -70,6 +70,9 @@ class EngineSettings(BaseSettings):
         le=PILLOW_PIXEL_CEILING,
         description="Images whose header declares more pixels are refused before decoding.",
     )
+    max_model_file_bytes: int = Field(
+        8 * 2**30, ge=1, description="Models with a larger file are not loaded; nor is a model.json above 16 MiB."
+    )
     max_batch: int = Field(
         0,
         ge=0,

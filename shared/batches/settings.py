@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings
 
 from shared.egress import EgressPolicy
-from shared.settings import SETTINGS, also
+from shared.settings import SETTINGS, VideoSettings, also
 
 MIB = 2**20
 
@@ -55,7 +55,7 @@ class UrlSettings(BaseSettings):
         )
 
 
-class BatchSettings(UrlSettings):
+class BatchSettings(UrlSettings, VideoSettings):
     """What a batch may hold, and how much of it is in the queue at a time."""
 
     data_dir: Path = Field(Path("data"), description="Folder for Redis data, logs, added models and results.")

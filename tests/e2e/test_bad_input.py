@@ -7,8 +7,10 @@ import http.client
 import json
 import socket
 import struct
+import sys
 import threading
 import zlib
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +18,7 @@ import pytest
 import requests
 
 from tests.e2e.http_images import CLASSIFIER, CLASSIFY, DETECT, DETECTOR, data, post, reference
+from tests.unit.shared.bombs import corpus
 
 pytestmark = pytest.mark.e2e
 
@@ -50,6 +53,38 @@ def serves(base_url: str) -> bool:
     """Whether a good picture is still answered well."""
     answer = post(base_url, CLASSIFY, CLASSIFIER, STAR)
     return answer.status_code == 200 and answer.json()["top"] == "star"
+
+
+ROOM_MB = 400
+
+
+def the_worker(base_url: str) -> tuple[str, int, int]:
+    """Id, process and peak memory in MB of the only worker."""
+    (worker,) = requests.get(f"{base_url}/v1/fleet", timeout=30).json()["workers"]
+    status = Path(f"/proc/{worker['pid']}/status").read_text()
+    return worker["id"], worker["pid"], int(status.split("VmHWM:")[1].split()[0]) // 1024
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read as Linux tells it")
+def test_a_worker_survives_bombs_and_their_jobs_fail(base_url: str) -> None:
+    assert serves(base_url)
+    name, pid, peak = the_worker(base_url)
+    for bomb, content in corpus():
+        body = {"model": CLASSIFIER, "image": reference(content)}
+        job = requests.post(f"{base_url}/v1/jobs", json=body, headers={"Prefer": "wait=50"}, timeout=90).json()
+        if bomb in BIG_ONLY_IN_PARTS:
+            assert job["state"] == "succeeded", (bomb, job)
+        else:
+            found = (job["state"], job["error"]["code"])
+            assert found in {("failed", "invalid_image"), ("failed", "image_too_large")}, (bomb, job)
+    assert serves(base_url)
+    assert the_worker(base_url)[:2] == (name, pid)
+    assert the_worker(base_url)[2] - peak < ROOM_MB
+
+
+BIG_ONLY_IN_PARTS = {"png-more-rows-than-it-says", "png-many-chunks", "tiff-frames"}
+"""What is decoded of them is what their heads say, and small."""
 
 
 @pytest.mark.parametrize(("image", "status", "code"), BAD_IMAGES.values(), ids=BAD_IMAGES)

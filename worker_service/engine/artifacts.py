@@ -39,8 +39,8 @@ class Package:
             )
         return self.root / chosen
 
-    def verify(self) -> None:
-        """Check that every file is there and unchanged, and that graphs refer to no file outside the manifest.
+    def verify(self, max_file_bytes: int | None = None) -> None:
+        """Check that every file is there, unchanged and no larger than allowed, and that graphs refer to no other.
 
         Raises:
             ModelLoadFailed: naming the first file that fails.
@@ -50,6 +50,11 @@ class Package:
             path = (root / name).resolve()
             if not path.is_relative_to(root) or not path.is_file():
                 raise ModelLoadFailed(f"Model {self.manifest.id}: file {name!r} is missing from its folder.")
+            if max_file_bytes is not None and path.stat().st_size > max_file_bytes:
+                raise ModelLoadFailed(
+                    f"Model {self.manifest.id}: file {name!r} is larger than {max_file_bytes} bytes, the most that is "
+                    "loaded (VISIONFLEET_MAX_MODEL_FILE_BYTES)."
+                )
             if file_sha256(path) != expected:
                 raise ModelLoadFailed(
                     f"Model {self.manifest.id}: file {name!r} does not have the sha256 that model.json gives."

@@ -141,7 +141,7 @@ class Engine:
 
     def _load(self, model_id: str) -> tuple[AnyModel, str]:
         package = self.repository.find(model_id)
-        package.verify()
+        package.verify(self.settings.max_model_file_bytes)
         model = _family(package).load(package, self.runtime)
         if self.settings.warm_up:
             warm_up(model, self.runtime.profile.warm_up_batches)

@@ -16,6 +16,7 @@ from worker_service.engine.manifest import Manifest, check_model_id
 log = logging.getLogger(__name__)
 
 MANIFEST = "model.json"
+MANIFEST_BYTES = 16 * 2**20
 Stamp = tuple[int, int]
 
 
@@ -103,6 +104,8 @@ class Repository:
         known = self._parsed.get(path)
         if known is not None and known[0] == stamp:
             return known
+        if stat.st_size > MANIFEST_BYTES:
+            return stamp, _refuse(path, model_id, f"it has more than {MANIFEST_BYTES} bytes")
         try:
             manifest = Manifest.model_validate(json.loads(path.read_bytes()))
         except (ValueError, RecursionError) as error:  # pydantic's and json's errors are ValueErrors

@@ -137,6 +137,12 @@ async def test_unknown_job(client: TestClient, job_id: str) -> None:
     assert (await answer.json(content_type="application/problem+json"))["code"] in {"job_not_found", "not_found"}
 
 
+async def test_a_form_of_too_many_parts(client: TestClient) -> None:
+    form = FormData({f"p{number}": "x" for number in range(60)}, default_to_multipart=True)
+    response = await client.post("/v1/jobs", data=form)
+    assert (response.status, (await response.json())["code"]) == (413, "too_large")
+
+
 @pytest.mark.parametrize("parts", [{}, {"job": "{}"}, {"job": '{"model": "shapes-detector"}'}, {"job": "no json"}])
 async def test_bad_multipart(client: TestClient, parts: dict[str, str]) -> None:
     form = FormData({"other": "x", **parts}, default_to_multipart=True)

@@ -47,6 +47,14 @@ def test_changed_and_missing_files_are_named(tmp_path: Path) -> None:
         changed.verify()
 
 
+def test_files_above_the_limit_are_not_even_hashed(tmp_path: Path) -> None:
+    path = graphs.detector(tmp_path / "weights.onnx", graphs.ROWS)
+    size = path.stat().st_size
+    package(tmp_path, **{"weights.onnx": file_sha256(path)}).verify(size)
+    with pytest.raises(ModelLoadFailed, match="VISIONFLEET_MAX_MODEL_FILE_BYTES"):
+        package(tmp_path, **{"weights.onnx": "0" * 64}).verify(size - 1)
+
+
 def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
     outside = graphs.detector(tmp_path / "outside.onnx", graphs.ROWS)
     (tmp_path / "m").mkdir()

@@ -9,7 +9,7 @@ import pytest
 from shared.errors import InvalidModelId, ModelLoadFailed, ModelNotFound
 from tests.unit.engine import graphs
 from worker_service.engine.manifest import Manifest, check_model_id
-from worker_service.engine.repository import Repository
+from worker_service.engine.repository import MANIFEST_BYTES, Repository
 
 
 def ids(repository: Repository) -> list[str]:
@@ -54,6 +54,15 @@ def test_sees_added_changed_and_removed_models(models: Path) -> None:
     assert repository.find("det").manifest.digest != before.digest
     (models / "det" / "model.json").unlink()
     assert ids(repository) == ["cls"]
+
+
+def test_a_manifest_without_end_is_not_read(models: Path) -> None:
+    with (models / "det" / "model.json").open("ab") as file:
+        file.write(b" " * MANIFEST_BYTES)
+    repository = Repository([models])
+    assert ids(repository) == ["cls"]
+    with pytest.raises(ModelLoadFailed, match=str(MANIFEST_BYTES)):
+        repository.find("det")
 
 
 def test_a_listing_is_trusted_for_a_while(models: Path) -> None:

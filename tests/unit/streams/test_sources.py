@@ -18,6 +18,7 @@ from typing_extensions import override
 
 from shared.errors import SourceError, SourceNotFound, SourceRefused, SourceUnreachable, SourceUnsupported
 from shared.streams.spec import SourceSpec
+from stream_service import decoding
 from stream_service.settings import StreamSettings
 from stream_service.source import Captured, Source, SourceInfo, kind_of, registry
 from tests.cameras import film
@@ -31,6 +32,7 @@ FRAMES = 24
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("media")
     film.write(made / "film.mp4", pictures=FRAMES, size=(320, 180))
+    film.write(made / "film.h264", pictures=FRAMES, size=(320, 180))
     film.write(made / "film.ts", pictures=FRAMES, size=(320, 180))
     with av.open(str(made / "list.m3u8"), "w", format="hls", options={"hls_time": "1", "hls_list_size": "0"}) as out:
         stream = out.add_stream("libx264", rate=15, options={"preset": "ultrafast", "g": "15"})
@@ -126,6 +128,22 @@ def test_a_file_in_a_loop_goes_on_counting_time(settings: StreamSettings, folder
     times = [one.pts_s or 0.0 for one in frames if one]
     assert times == sorted(times)
     assert len(set(times)) == FRAMES * 2 + 5
+
+
+def test_a_file_that_is_too_long(settings: StreamSettings, folder: Path) -> None:
+    short = settings.model_copy(update={"max_video_s": 0.5})
+    with pytest.raises(SourceError, match="VISIONFLEET_MAX_VIDEO_S"):
+        source(short, str(folder / "film.mp4")).open()
+    # One whose head tells no duration is read until its frames tell.
+    made = source(short, str(folder / "film.h264"))
+    with opened(made), pytest.raises(SourceError, match="VISIONFLEET_MAX_VIDEO_S"):
+        rest(made)
+
+
+def test_frames_of_too_many_pixels(settings: StreamSettings, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding, "MOST_PIXELS", 320 * 180 - 1)
+    with pytest.raises(SourceUnsupported, match="pixels"):
+        source(settings, str(folder / "film.mp4")).open()
 
 
 def test_a_folder_passes_over_what_is_no_image(settings: StreamSettings, folder: Path) -> None:

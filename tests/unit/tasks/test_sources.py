@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -11,6 +12,7 @@ import pytest
 
 from shared.batches.settings import BatchSettings
 from shared.errors import InvalidRequest, TooLarge
+from tests.cameras import film
 from worker_service.tasks.sources.folder import FolderSource, UploadSource
 from worker_service.tasks.sources.source import allowed
 from worker_service.tasks.sources.video import VideoSource
@@ -162,3 +164,32 @@ async def test_a_broken_container(broken: Path) -> None:
     with pytest.raises(InvalidRequest):
         await source.plan()
     await source.close()
+
+
+async def test_a_video_that_is_too_long(tmp_path: Path) -> None:
+    path = film.write(tmp_path / "long.mp4", pictures=45)  # three seconds
+    short = VideoSource(path, 1, BatchSettings(max_video_s=2.0))
+    with pytest.raises(TooLarge, match="VISIONFLEET_MAX_VIDEO_S"):
+        await short.plan()
+    await short.close()
+    fits = VideoSource(path, 15, BatchSettings(max_video_s=4.0))
+    assert await fits.plan() is None
+    assert await fits.read(2, "")
+    await fits.close()
+
+
+async def test_a_video_that_is_longer_than_it_says(tmp_path: Path) -> None:
+    """A stream of matroska without a duration; only its frames tell."""
+    path = film.write(tmp_path / "live.mkv", pictures=45)
+    lying = VideoSource(path, 1, BatchSettings(max_video_s=2.0))
+    lying._open = partial(unsuspicious, lying, path)  # type: ignore[method-assign] # as if its head said nothing
+    assert await lying.read(25, "")
+    with pytest.raises(TooLarge, match="VISIONFLEET_MAX_VIDEO_S"):
+        await lying.read(40, "")
+    await lying.close()
+
+
+def unsuspicious(source: VideoSource, path: Path) -> cv2.VideoCapture:
+    if source._capture is None:
+        source._capture, source._at = cv2.VideoCapture(str(path)), 0
+    return source._capture

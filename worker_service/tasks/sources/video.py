@@ -57,6 +57,10 @@ class VideoSource:
         if capture.get(cv2.CAP_PROP_FRAME_WIDTH) * capture.get(cv2.CAP_PROP_FRAME_HEIGHT) > MAX_PIXELS:
             capture.release()
             raise ImageTooLarge(f"The video's frames have more than {MAX_PIXELS} pixels.")
+        frames, fps = capture.get(cv2.CAP_PROP_FRAME_COUNT), capture.get(cv2.CAP_PROP_FPS)
+        if fps > 0 and frames / fps > self._settings.max_video_s:
+            capture.release()
+            raise self._too_long()
         self._capture, self._at = capture, 0
         return capture
 
@@ -72,6 +76,8 @@ class VideoSource:
             if not capture.grab():
                 return None
             self._at += 1
+        if capture.get(cv2.CAP_PROP_POS_MSEC) > self._settings.max_video_s * 1000:  # whatever its head said
+            raise self._too_long()
         there, frame = capture.read()
         if not there:
             return None
@@ -80,6 +86,10 @@ class VideoSource:
         if not done:
             raise InvalidRequest("The frame cannot be encoded.")
         return bytes(jpeg)
+
+    def _too_long(self) -> TooLarge:
+        most = self._settings.max_video_s
+        return TooLarge(f"The video is longer than {most:g} s, the most that is taken (VISIONFLEET_MAX_VIDEO_S).")
 
 
 def check_container(path: Path) -> None:
