@@ -60,7 +60,7 @@ def with_classes(result: ClassMap, pixels: Image | None, params: Params, backgro
     pen().class_map(canvas, result, background)
     if params.visualization_labels:
         legend = [(i, result.labels[i]) for i in result.present if i != background]
-        pen().banner(canvas, legend, len(result.labels))
+        pen().banner(canvas, legend)
     return replace(result, visualization=encoded(canvas, params.visualization_format))
 
 
@@ -72,7 +72,7 @@ def with_banner(result: Classification, pixels: Image | None, params: Params) ->
     best = np.argsort(-result.scores, kind="stable")[:1]
     shown = [i for i, _ in result.ranked[:BANNER_LINES]] or [int(i) for i in best]
     lines = [(i, f"{result.labels[i]} {float(result.scores[i]):.2f}") for i in shown]
-    pen().banner(canvas, lines, len(result.labels))
+    pen().banner(canvas, lines)
     return replace(result, visualization=encoded(canvas, params.visualization_format))
 
 

@@ -12,7 +12,7 @@ import torch
 from tests.parity import pictures
 from tests.parity.reference import classifiers_cases, convert, record
 
-BASES = ("classify-torchvision-resnet18", "classify-hf-vit", "yolov8-cls")
+BASES = ("classify-torchvision-resnet18", "classify-hf-vit")
 
 
 def run(cache: Path, only: str) -> Iterator[str]:

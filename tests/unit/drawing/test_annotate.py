@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shared.drawing.annotate import Style, annotate, colour_of
+from shared.drawing.annotate import Style, annotate
+from shared.drawing.pen import bgr
 
 BOX = {"x": 100.0, "y": 60.0, "width": 40.0, "height": 20.0, "confidence": 0.9, "class": "ring", "class_id": 2}
 PLAIN = Style(labels=False, thickness=1)
@@ -30,8 +31,8 @@ def detections(*rows: dict[str, Any]) -> dict[str, Any]:
 
 def test_a_box_is_drawn_on_its_edges_in_the_colour_of_its_class() -> None:
     made = annotate(blank(), detections(BOX), PLAIN)
-    assert tuple(made[50, 100]) == colour_of(2)
-    assert tuple(made[60, 80]) == colour_of(2)
+    assert tuple(made[50, 100]) == bgr(2)
+    assert tuple(made[60, 80]) == bgr(2)
     assert not made[60, 100].any()
     assert not made[:40].any()
 
@@ -80,3 +81,17 @@ def test_classes_are_listed_in_the_corner(answer: dict[str, Any]) -> None:
 @pytest.mark.parametrize("answer", [{}, {"predictions": []}, {"predictions": {}}, {"embedding": [1.0]}])
 def test_nothing_found_changes_nothing(answer: dict[str, Any]) -> None:
     assert not drawn(answer).any()
+
+
+def test_labels_are_written_in_any_alphabet_and_alike_in_every_frame() -> None:
+    style = Style(thickness=1)
+    first, again, other = (
+        annotate(blank(), detections({**BOX, "class": name}), style) for name in ("крест", "крест", "?????")
+    )
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_labels_stay_inside_the_picture() -> None:
+    corner = {**BOX, "x": 195.0, "y": 4.0, "class": "a name that is wide"}
+    assert drawn(detections(corner), Style(thickness=1))[2, 60:195].all()

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from shared.drawing.colours import class_colour, contrast, ink
 from worker_service.engine import visualise
-from worker_service.engine.colours import class_colour, contrast, ink
 from worker_service.engine.keypoint_results import Poses
 from worker_service.engine.mask_results import ClassMap, Instances
 from worker_service.engine.params import Params
