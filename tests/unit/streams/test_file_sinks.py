@@ -71,7 +71,8 @@ async def test_pictures_are_annotated_and_have_their_answers_beside_them(tmp_pat
 
 
 async def test_a_video_plays_with_the_times_and_the_pictures_of_its_frames(tmp_path: Path) -> None:
-    await written(sink("video", context(tmp_path)), *(result(number) for number in (1, 2, 3, 7, 8)))
+    green = answer(box() | {"class_id": 2})  # the film is red there
+    await written(sink("video", context(tmp_path)), *(result(number, green) for number in (1, 2, 3, 7, 8)))
     (path,) = files(tmp_path, ".mp4")
     shown = frames(path)
     assert [round(float(frame.time), 2) for frame in shown] == [0.0, 0.1, 0.2, 0.6, 0.7]
