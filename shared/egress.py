@@ -1,8 +1,11 @@
 """Calling what a user's URL points at, without becoming the user's way into our network.
 
 Every hop is checked: scheme, port, no credentials, no disguised address. A name is resolved once, all its answers must
-be global, and the connection goes to exactly those addresses. Redirects, bytes and seconds are capped, and no proxy,
-cookie or credential of this machine is used.
+be global, and the connection goes to exactly those addresses. Redirects, bytes and seconds are capped, and no proxy of
+the environment, cookie or credential of this machine is used.
+
+A proxy that the settings name is asked for an address that was judged here, so that it cannot be led elsewhere by the
+name. With ``resolves`` it is asked for the name, and keeping out of networks is its duty; all other rules stay.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ import asyncio
 import hashlib
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -42,6 +45,14 @@ class EgressFailed(InvalidRequest):
 
 
 @dataclass(frozen=True)
+class Proxy:
+    """An HTTP proxy, which may have a user and password in its URL. ``resolves``: it looks names up."""
+
+    url: str = field(repr=False)
+    resolves: bool = False
+
+
+@dataclass(frozen=True)
 class EgressPolicy:
     """What may be called. ``allow_private`` lifts the rule about addresses only; ``ports`` None means any.
 
@@ -55,6 +66,7 @@ class EgressPolicy:
     max_redirects: int = 3
     timeout_s: float = 15.0
     connections: int = 64
+    proxy: Proxy | None = None
 
 
 @dataclass(frozen=True)
@@ -116,10 +128,11 @@ class Egress:
 
     def __init__(self, policy: EgressPolicy, lookup: Lookup = system_lookup) -> None:
         self._policy = policy
+        self._guard = GuardedResolver(policy, lookup)
         self._session = aiohttp.ClientSession(
             # No connection outlives its request, so none can be reused after its name was checked for another.
             connector=aiohttp.TCPConnector(
-                resolver=GuardedResolver(policy, lookup),
+                resolver=self._guard if policy.proxy is None else None,
                 use_dns_cache=False,
                 force_close=True,
                 limit=policy.connections,
@@ -178,8 +191,7 @@ class Egress:
     async def _send(
         self, method: str, target: URL, body: Any, headers: Mapping[str, str], answer_bytes: int
     ) -> PostAnswer:
-        options: Any = {"data": body, "headers": headers, "allow_redirects": False}
-        async with self._session.request(method, target, **options) as response:
+        async with await self._request(method, target, headers, data=body) as response:
             excerpt = bytearray()
             while len(excerpt) < answer_bytes and (part := await response.content.read(answer_bytes - len(excerpt))):
                 excerpt += part
@@ -188,11 +200,23 @@ class Egress:
     async def _follow(self, url: str, take: Callable[[aiohttp.ClientResponse], Awaitable[T]]) -> T:
         target = self.check(url)
         for _ in range(self._policy.max_redirects + 1):
-            async with self._session.get(target, allow_redirects=False) as response:
+            async with await self._request("GET", target, {}) as response:
                 if response.status not in REDIRECTS:
                     return await take(response)
                 target = self.check(str(target.join(URL(response.headers.get("Location", "")))))
         raise EgressFailed(f"The URL redirects more than {self._policy.max_redirects} times.")
+
+    async def _request(self, method: str, target: URL, headers: Mapping[str, str], **options: Any) -> Any:
+        """The answer to one request. Raises EgressRefused, and what aiohttp raises."""
+        proxy, host = self._policy.proxy, target.host or ""
+        if proxy is not None:
+            options["proxy"] = proxy.url
+        if proxy is not None and not proxy.resolves and not is_address(host):
+            judged = await self._guard.resolve(host, target.port or 0)
+            headers = {**headers, "Host": host if target.is_default_port() else f"{host}:{target.port}"}
+            options["server_hostname"] = host if target.scheme == "https" else None
+            target = target.with_host(judged[0]["host"])
+        return await self._session.request(method, target, headers=headers, allow_redirects=False, **options)
 
     def check(self, url: str) -> URL:
         """The URL parsed, when the policy allows it before its name is resolved. Raises EgressRefused."""

@@ -93,8 +93,8 @@ class TlsProxy:
                 end.shutdown(socket.SHUT_RDWR)
 
 
-def certificate(folder: Path) -> ssl.SSLContext:
-    """A self-signed certificate for 127.0.0.1 in ``folder/ca.pem``, and the server's side of it."""
+def certificate(folder: Path, host: str = "localhost") -> ssl.SSLContext:
+    """A self-signed certificate for 127.0.0.1 and a name in ``folder/ca.pem``, and the server's side of it."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "redis")])
     now = datetime.datetime.now(datetime.timezone.utc)
@@ -106,7 +106,10 @@ def certificate(folder: Path) -> ssl.SSLContext:
         .serial_number(1)
         .not_valid_before(now - datetime.timedelta(hours=1))
         .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName(host)]),
+            critical=False,
+        )
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings
 
 from shared.egress import EgressPolicy
+from shared.proxy import ProxySettings
 from shared.settings import SETTINGS, VideoSettings, also
 
 MIB = 2**20
 
 
-class UrlSettings(BaseSettings):
+class UrlSettings(ProxySettings):
     """Where images given as URLs may be fetched from."""
 
     model_config = SETTINGS
@@ -52,6 +52,7 @@ class UrlSettings(BaseSettings):
             max_bytes=self.url_max_bytes,
             max_redirects=self.url_max_redirects,
             timeout_s=self.url_timeout_s,
+            proxy=self.proxy,
         )
 
 

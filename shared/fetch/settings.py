@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings
 
 from shared.egress import EgressPolicy
+from shared.proxy import ProxySettings
 from shared.settings import SETTINGS, also
 
 
-class FetchSettings(BaseSettings):
+class FetchSettings(ProxySettings):
     """Where models come from that no folder has. API and workers need the same."""
 
     model_config = SETTINGS
@@ -44,4 +44,5 @@ class FetchSettings(BaseSettings):
             allow_private=self.fetch_allow_private,
             max_bytes=self.fetch_max_bytes,
             timeout_s=self.fetch_timeout_s,
+            proxy=self.proxy,
         )

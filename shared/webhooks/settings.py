@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings
 
 from shared.egress import EgressPolicy
+from shared.proxy import ProxySettings
 from shared.settings import SETTINGS
 
 
-class WebhookSettings(BaseSettings):
+class WebhookSettings(ProxySettings):
     """Where webhooks may go, how they are signed, and how long their ledger is kept."""
 
     model_config = SETTINGS
@@ -54,4 +54,5 @@ class WebhookSettings(BaseSettings):
             allow_private=self.webhook_allow_private,
             timeout_s=self.webhook_timeout_s,
             connections=self.webhook_concurrency,
+            proxy=self.proxy,
         )

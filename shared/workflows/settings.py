@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, NoDecode
+from pydantic_settings import NoDecode
 
+from shared.proxy import ProxySettings
 from shared.settings import SETTINGS, also
 
 
-class WorkflowSettings(BaseSettings):
+class WorkflowSettings(ProxySettings):
     """What workflows may use and do."""
 
     model_config = SETTINGS

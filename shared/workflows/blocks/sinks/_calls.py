@@ -17,8 +17,8 @@ WEB = frozenset({"http", "https"})
 def users_policy(settings: WorkflowSettings, timeout_s: float) -> EgressPolicy:
     """What a URL in a definition may lead to: the public internet over https, unless a setting allows more."""
     if settings.workflow_sink_allow_private:
-        return EgressPolicy(schemes=WEB, ports=None, allow_private=True, timeout_s=timeout_s)
-    return EgressPolicy(ports=frozenset({443}), timeout_s=timeout_s)
+        return EgressPolicy(schemes=WEB, ports=None, allow_private=True, timeout_s=timeout_s, proxy=settings.proxy)
+    return EgressPolicy(ports=frozenset({443}), timeout_s=timeout_s, proxy=settings.proxy)
 
 
 def operators_policy(settings: WorkflowSettings) -> EgressPolicy:
