@@ -138,13 +138,24 @@ class KeyGate:
                 lost = {name: key for name, key in (self._table or {}).items() if name not in table}
                 self._table = {**{name: _ended(key) for name, key in lost.items()}, **table}
                 self._version = version
-            uses, self._uses = self._uses, defaultdict(lambda: [0, 0])
-            if uses:
-                await self._store.count({name: (passed, refused) for name, (passed, refused) in uses.items()})
+            await self._write_down()
         except QueueUnavailable:
             log.debug("keys.unreachable")
         except Exception:
             log.exception("keys.not_read")
+
+    async def _write_down(self) -> None:
+        """Add what was counted since the last time to Redis; kept for the next time when it is away."""
+        uses, self._uses = self._uses, defaultdict(lambda: [0, 0])
+        if not uses:
+            return
+        try:
+            await self._store.count({name: (passed, refused) for name, (passed, refused) in uses.items()})
+        except QueueUnavailable:
+            for name, (passed, refused) in uses.items():
+                self._uses[name][0] += passed
+                self._uses[name][1] += refused
+            raise
 
 
 def _ended(key: ApiKey) -> ApiKey:
