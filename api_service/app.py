@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from api_service import docs, metrics_files
+from api_service import docs, linger, metrics_files
 from api_service.assets import read_folder
 from api_service.backend import Backend, connect
 from api_service.context import (
@@ -18,6 +19,7 @@ from api_service.context import (
     FETCHES,
     FOLLOWERS,
     KEYS,
+    LEAVING,
     LEDGER,
     METRICS,
     OFFERS,
@@ -58,6 +60,8 @@ def create_app(settings: ApiSettings, backend: Backend | None = None) -> web.App
     app[SETTINGS] = settings
     app[METRICS] = Metrics(settings, metrics_files.folder())
     app[FOLLOWERS] = set()
+    app[LEAVING] = asyncio.Event()
+    app.on_startup.append(linger.listen)
     app.on_shutdown.append(dismiss)
     if backend is not None:
         app[BACKEND] = backend

@@ -33,6 +33,8 @@ EGRESS = web.AppKey("EGRESS", Egress)
 METRICS = web.AppKey("METRICS", Metrics)
 FOLLOWERS: web.AppKey[set[asyncio.Task[Any]]] = web.AppKey("FOLLOWERS")
 """Tasks that write events to a client until the job ends; they are ended when the server stops."""
+LEAVING = web.AppKey("LEAVING", asyncio.Event)
+"""Set when the server has been told to end and still accepts."""
 LEDGER = web.AppKey("LEDGER", Ledger)
 KEYS = web.AppKey("KEYS", KeyStore)
 ROUTES_OF: web.AppKey[dict[web.AbstractRoute, Route]] = web.AppKey("ROUTES_OF")

@@ -31,6 +31,12 @@ class ApiSettings(RedisSettings, QueueSettings, LogSettings, UrlSettings, Access
     reuse_port: bool = Field(default=False, description="Let other processes listen on the same port.")
     backlog: int = Field(default=1024, ge=1, description="Connections the kernel may hold before they are accepted.")
     drain_timeout_s: float = Field(default=30, ge=0, description="Seconds that running requests get after SIGTERM.")
+    linger_s: float = Field(
+        default=0,
+        ge=0,
+        description="Seconds after SIGTERM in which new connections are still accepted while /healthz and /readiness "
+        "already say no, so that a gateway stops sending in time.",
+    )
     keepalive_timeout_s: float = Field(
         default=75, gt=0, description="Seconds a connection may stay without a complete request head."
     )

@@ -8,7 +8,7 @@ import uuid
 from aiohttp import web
 
 from api_service import catalog, reply
-from api_service.context import SETTINGS
+from api_service.context import LEAVING, SETTINGS
 from api_service.route import Route
 from api_service.schemas.models import ServerInfo, Status
 from api_service.version import VERSION
@@ -25,13 +25,17 @@ async def info(request: web.Request) -> web.Response:
     return reply.json({"name": "Visionfleet", "version": VERSION, "uuid": server_id})
 
 
-async def healthz(_: web.Request) -> web.Response:
+async def healthz(request: web.Request) -> web.Response:
     """This process answers; it says nothing about Redis or workers, so that an outage restarts nobody."""
+    if request.app[LEAVING].is_set():
+        return not_ready("this server is about to end")
     return web.Response(body=HEALTHY, content_type="application/json")
 
 
 async def readiness(request: web.Request) -> web.Response:
     """The queue is reachable and a worker is ready."""
+    if request.app[LEAVING].is_set():
+        return not_ready("this server is about to end")
     try:
         fleet = await catalog.fleet_of(request, fresh=True)  # a probe asks for now, not for two seconds ago
     except QueueUnavailable as error:

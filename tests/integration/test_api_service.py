@@ -55,7 +55,7 @@ async def api(redis_url: str, **settings: str) -> AsyncIterator[tuple[asyncio.su
 
 async def until_up(base: str) -> None:
     async with aiohttp.ClientSession() as session:
-        for _ in range(200):
+        for _ in range(1200):
             try:
                 async with session.get(f"{base}/healthz"):
                     return
@@ -177,3 +177,22 @@ async def test_a_client_that_never_finishes_its_body_gets_408(redis_url: str) ->
         writer.write(b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{")
         assert (await asyncio.wait_for(reader.readline(), 5)).startswith(b"HTTP/1.1 408")
         writer.close()
+
+
+async def test_a_server_that_leaves_says_so_and_still_accepts(redis_url: str) -> None:
+    async with api(redis_url, linger_s="60") as (process, url), aiohttp.ClientSession() as session:
+        process.send_signal(signal.SIGTERM)
+        for _ in range(600):
+            if await status(session, f"{url}/healthz") == 503:
+                break
+            await asyncio.sleep(0.05)
+        assert await status(session, f"{url}/readiness") == 503
+        assert await status(session, f"{url}/info") == 200, "on a connection of its own"
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(process.wait(), 30) == 0
+
+
+async def status(session: aiohttp.ClientSession, url: str) -> int:
+    """The status of a GET that is the only one of its connection."""
+    async with session.get(url, headers={"Connection": "close"}) as answer:
+        return answer.status
