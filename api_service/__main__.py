@@ -13,8 +13,9 @@ from api_service.access_log import AccessLogger
 from api_service.app import create_app
 from api_service.processes import CANNOT_LISTEN, Processes
 from api_service.settings import ApiSettings
-from shared import log
+from shared import log, tracing
 from shared.settings import read
+from shared.tracing.settings import TracingSettings
 
 try:
     import uvloop as loops
@@ -25,6 +26,7 @@ except ModuleNotFoundError:  # Windows has none
 def serve(settings: ApiSettings) -> int:
     """One process: accept, answer, and on a signal stop accepting, finish the running requests and close."""
     log.configure(settings, "api")
+    tracing.start(read(TracingSettings), "api")
     logger = structlog.get_logger(__name__)
     try:
         listening = listen(settings)
@@ -45,6 +47,7 @@ def serve(settings: ApiSettings) -> int:
         print=None,
         loop=loops.new_event_loop(),
     )
+    tracing.stop()
     return 0
 
 

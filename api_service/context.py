@@ -22,6 +22,7 @@ from shared.egress import Egress
 from shared.redis import AsyncRedis
 from shared.streams.offers import Offers
 from shared.streams.store import StreamStore
+from shared.tracing import Span
 from shared.usage.store import UsageStore
 from shared.webhooks.ledger import Ledger
 from shared.webhooks.secrets import SecretStore
@@ -69,6 +70,7 @@ class Call:
     error_code: str | None = None
     caller: Caller = OPEN
     headers: dict[str, str] = field(default_factory=dict)
+    span: Span | None = None
 
     def elapsed(self) -> float:
         """Seconds since the request arrived."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from api_service import catalog, fetching
+from api_service import catalog, fetching, trace
 from api_service.context import BACKEND, METRICS, SETTINGS, call_of
 from api_service.images import at_index
 from shared.errors import DeadlineExceeded, ModelNotReady, VisionfleetError, from_dict
@@ -54,7 +54,7 @@ async def run(
     Raises what the first failing image or job raised; with several images the message names which.
     """
     timeout_ms = int(request.app[SETTINGS].request_timeout_s * 1000)
-    call = call_of(request)
+    call, traced = call_of(request), trace.of(request)
     jobs = [
         Job(
             model=wanted.model.id,
@@ -64,7 +64,7 @@ async def run(
             params=wanted.params,
             hardware=wanted.hardware,
             timeout_ms=timeout_ms,
-            trace={"request_id": call.request_id},
+            trace=traced,
             owner=call.caller.owner,
             key=call.caller.key_id,
         )

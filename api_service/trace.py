@@ -13,9 +13,16 @@ TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-
 
 
 def of(request: web.Request) -> dict[str, str]:
-    """The request's id and, when the client sent a valid one, its ``traceparent``."""
-    trace = {"request_id": call_of(request).request_id}
-    given = request.headers.get("traceparent", "")
-    if TRACEPARENT.fullmatch(given):
-        trace["traceparent"] = given
+    """The request's id and its ``traceparent``: that of our span, or without tracing what the client sent."""
+    call = call_of(request)
+    trace = {"request_id": call.request_id}
+    parent = traceparent_of(request) if call.span is None else call.span.traceparent
+    if parent:
+        trace["traceparent"] = parent
     return trace
+
+
+def traceparent_of(request: web.Request) -> str:
+    """What the client sent, or "" when it sent none that is valid."""
+    given = request.headers.get("traceparent", "")
+    return given if TRACEPARENT.fullmatch(given) else ""

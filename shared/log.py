@@ -6,7 +6,7 @@ import logging
 import sys
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor, WrappedLogger
 from typing_extensions import override
 
 from shared.redaction import redacted
@@ -21,10 +21,22 @@ class Formatter(structlog.stdlib.ProcessorFormatter):
         return redacted(super().format(record))
 
 
+class _Named:
+    """Names the service in every line, also in those of threads, which inherit no context."""
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+
+    def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        event.setdefault("service", self._service)
+        return event
+
+
 def configure(settings: LogSettings, service: str) -> None:
     """Send our logs and those of our libraries to stderr in one format, each line marked with the service's name."""
     shared_processors: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        _Named(service),
         structlog.stdlib.add_log_level,
         structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -49,4 +61,3 @@ def configure(settings: LogSettings, service: str) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=settings.log_level.upper(), force=True)
-    structlog.contextvars.bind_contextvars(service=service)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from shared import tracing
 from shared.batches.settings import BatchSettings
 from shared.fetch.settings import FetchSettings
 from shared.log import configure
 from shared.metrics.settings import MetricsSettings
 from shared.settings import LogSettings, QueueSettings, RedisSettings, read
+from shared.tracing.settings import TracingSettings
 from shared.webhooks.settings import WebhookSettings
 from shared.workflows.settings import WorkflowSettings
 from worker_service.consumer.settings import ConsumerSettings
@@ -24,19 +26,23 @@ def main() -> None:
     read(FetchSettings)
     settings, engine, logs = read(ConsumerSettings), read(EngineSettings), read(LogSettings)
     configure(logs, "worker")
+    tracing.start(read(TracingSettings), "worker")
     from worker_service.celery_app import app  # noqa: PLC0415 - after logging is set up, or Celery sets up its own
 
     hardware = load_profile(engine.profile_path).hardware
-    app.worker_main(
-        [
-            "worker",
-            *("--queues", f"{hardware},any,webhooks" if settings.worker_role != "inference" else NO_TASKS),
-            *("--hostname", f"{settings.worker_name or hardware}-%i@%h"),
-            *("--pool", "threads", "--concurrency", str(settings.task_threads)),
-            *("--loglevel", logs.log_level),
-            *("--without-gossip", "--without-mingle"),
-        ]
-    )
+    try:
+        app.worker_main(
+            [
+                "worker",
+                *("--queues", f"{hardware},any,webhooks" if settings.worker_role != "inference" else NO_TASKS),
+                *("--hostname", f"{settings.worker_name or hardware}-%i@%h"),
+                *("--pool", "threads", "--concurrency", str(settings.task_threads)),
+                *("--loglevel", logs.log_level),
+                *("--without-gossip", "--without-mingle"),
+            ]
+        )
+    finally:
+        tracing.stop()
 
 
 if __name__ == "__main__":

@@ -11,8 +11,11 @@ from aiohttp.typedefs import Handler
 
 from api_service.context import CALL, METRICS, Call, call_of
 from api_service.reply import dumps
+from api_service.trace import traceparent_of
+from shared import tracing
 
 COLD_START = {False: ("false", "0"), True: ("true", "1")}
+UNTRACED = frozenset({"/healthz", "/readiness", "/metrics", "unmatched"})
 CLIENT_LEFT = 499
 """nginx's number for a request whose client hung up."""
 UUID4 = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?4[0-9a-f]{3}-?[89ab][0-9a-f]{3}-?[0-9a-f]{12}", re.IGNORECASE)
@@ -25,11 +28,14 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
     call = Call(given if UUID4.fullmatch(given) else uuid.uuid4().hex)
     request[CALL] = call
     metrics = request.app[METRICS]
+    if tracing.enabled():
+        begin_span(request, call)
     metrics.in_flight.inc()
     try:
         response = await handler(request)
     except asyncio.CancelledError:
         metrics.observe(request.method, route_of(request), CLIENT_LEFT, call.elapsed())
+        end_span(call, CLIENT_LEFT)
         raise
     finally:
         metrics.in_flight.dec()
@@ -38,7 +44,27 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
     metrics.observe_bytes(route, request.content_length or 0, response.content_length or 0)
     if call.error_code is not None:
         metrics.observe_failure(call.error_code)
+    end_span(call, response.status)
     return response
+
+
+def begin_span(request: web.Request, call: Call) -> None:
+    """The server's span, a child of the caller's if it sent a ``traceparent``. Probes and scrapes have none."""
+    route = route_of(request)
+    if route in UNTRACED:
+        return
+    about = {"http.request.method": request.method, "http.route": route, "visionfleet.request_id": call.request_id}
+    call.span = tracing.begin(f"{request.method} {route}", traceparent_of(request), "server", about)
+
+
+def end_span(call: Call, status: int) -> None:
+    """The answer is there."""
+    if call.span is None:
+        return
+    about: dict[str, str | int] = {"http.response.status_code": status}
+    if call.model_id is not None:
+        about["visionfleet.model"] = call.model_id
+    call.span.end(about, (call.error_code or str(status)) if status >= 500 else "")
 
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:

@@ -17,6 +17,7 @@ import structlog
 from shared.errors import DeadlineExceeded, InferenceFailed, UnsupportedTask, VisionfleetError
 from shared.jobs import JobResult
 from shared.queue.consumer import Taken
+from worker_service.consumer import spans
 from worker_service.consumer.counters import Counters
 from worker_service.consumer.inprocess import InProcess
 from worker_service.consumer.ready import ReadyQueue
@@ -200,13 +201,15 @@ class Pipeline:
             if batch:
                 self._post.submit(self._settle_raw, *self._infer(batch))
 
-    def _infer(self, batch: list[Item]) -> tuple[list[Item], list[Raw | None], float]:
+    def _infer(self, batch: list[Item]) -> tuple[list[Item], list[Raw | None], float, float]:
+        """The batch, its answers, how long they took, and when they were there."""
         begun = self._running[threading.get_ident()] = clock_ms()
         try:
             raws = self._run(batch[0].work.model, batch)
         finally:
             del self._running[threading.get_ident()]
-        return batch, raws, clock_ms() - begun
+        ended = clock_ms()
+        return batch, raws, ended - begun, ended
 
     def _run(self, model: AnyModel, batch: list[Item]) -> list[Raw | None]:
         """One Raw per image. When a batch fails, its images run alone, so that only the bad one fails."""
@@ -220,11 +223,11 @@ class Pipeline:
             log.exception("batch.failed", model=model.manifest.id, size=len(batch))
             return [None] if len(batch) == 1 else [raw for item in batch for raw in self._run(model, [item])]
 
-    def _settle_raw(self, batch: list[Item], raws: list[Raw | None], infer_ms: float) -> None:
+    def _settle_raw(self, batch: list[Item], raws: list[Raw | None], infer_ms: float, ended: float) -> None:
         outcomes: list[tuple[Item, dict[str, Any]]] = []
         begun = clock_ms()
         for item, raw in zip(batch, raws, strict=True):
-            item.work.note("infer_ms", infer_ms)
+            item.work.note("infer_ms", infer_ms, ended)
             item.work.taken.infer_ms += infer_ms / len(batch)
             item.work.batch = max(item.work.batch, len(batch))
             outcomes.append((item, self._postprocess(item, raw)))
@@ -259,7 +262,16 @@ class Pipeline:
             self._count(work)
         if ended and not self._ended:
             self._post.submit(self._flush)
-        self._ended += ((work.taken, work.result(*self._identity)) for work in ended)
+        self._ended += ((work.taken, self._result(work)) for work in ended)
+
+    def _result(self, work: Work) -> JobResult:
+        result = work.result(*self._identity)
+        error = "" if result.error is None else str(result.error["code"])
+        spans.tell(work, self._identity[0], error)
+        taken, job = work.taken, work.taken.job
+        if taken.recorded and job.lane == "normal":  # the others would be a line per request or per image
+            log.info("job.finished", **work.names, state=result.state, attempt=taken.attempt, **result.timings)
+        return result
 
     def _count(self, work: Work) -> None:
         model, waited = work.model.manifest.id, float(work.taken.waited_ms)

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared import keys
+from shared import keys, tracing
 from shared.errors import DeadlineExceeded, VisionfleetError
 from shared.jobs import JobResult, State
 from shared.queue.consumer import Taken
@@ -26,7 +26,9 @@ def state_of(error: dict[str, Any]) -> State:
 
 @dataclass(eq=False)
 class Work:
-    """A job, the model that runs it, and what has come out so far. Timings keep the slowest image of each phase."""
+    """A job, the model that runs it, and what has come out so far. Timings keep the slowest image of each phase;
+    ``marks`` are all of them, {phase, end by ``clock_ms``, ms}, when traces are made.
+    """
 
     taken: Taken
     model: AnyModel
@@ -36,6 +38,7 @@ class Work:
     started: float = field(default_factory=clock_ms)
     timings: dict[str, float] = field(default_factory=dict)
     batch: int = 0
+    marks: list[tuple[str, float, float]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -58,10 +61,12 @@ class Work:
         """Its time is over; the image need not be decoded or run any more."""
         return self.taken.waited_ms + (clock_ms() - self.started) > self.taken.job.timeout_ms
 
-    def note(self, phase: str, ms: float) -> None:
-        """Record the time of one image's phase."""
+    def note(self, phase: str, ms: float, ended: float | None = None) -> None:
+        """Record the time of one image's phase, which ended now, or then by ``clock_ms``."""
         with self._lock:
             self.timings[phase] = max(self.timings.get(phase, 0.0), ms)
+            if tracing.enabled():
+                self.marks.append((phase.removesuffix("_ms"), clock_ms() if ended is None else ended, ms))
 
     def settle(self, index: int, outcome: dict[str, Any]) -> bool:
         """Store one image's outcome; True when it was the last."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from shared import keys
+from shared import keys, tracing
 from shared.egress import Egress, EgressFailed, EgressRefused
 from shared.errors import JobNotFound, VisionfleetError
 from shared.jobs import JobRecord
@@ -78,19 +78,27 @@ class Courier:
             log.exception("webhook.attempt_failed", delivery=delivery.id)
 
     async def _attempt(self, delivery: Delivery) -> None:
-        body = delivery.body or payload.build(delivery, await self._record(delivery.job), self._settings)
+        record = await self._record(delivery.job)
+        body = delivery.body or payload.build(delivery, record, self._settings)
+        trace = {} if record is None else record.trace
+        about = {"visionfleet.job": delivery.job, "visionfleet.event": delivery.event, "url.full": delivery.url}
+        span = tracing.begin("webhook", tracing.of(trace), "client", about) if tracing.of(trace) else None
         begun = time.monotonic()
-        verdict, entry = await self._send(delivery, body)
+        verdict, entry = await self._send(delivery, body, tracing.of(trace) if span is None else span.traceparent)
         entry |= {"at_ms": int(time.time() * 1000), "ms": int((time.monotonic() - begun) * 1000)}
+        if span is not None:
+            span.end({"http.response.status_code": entry["status"] or 0}, str(entry["error"] or ""))
         counted = await self._ledger.settle(delivery, verdict, entry, body)
-        log.info("webhook.sent", delivery=delivery.id, state=verdict.state, counted=counted, **entry)
+        names = {"delivery": delivery.id, "job": delivery.job, **trace}
+        log.info("webhook.sent", **names, state=verdict.state, counted=counted, **entry)
 
-    async def _send(self, delivery: Delivery, body: bytes) -> tuple[Verdict, dict[str, Any]]:
+    async def _send(self, delivery: Delivery, body: bytes, parent: str) -> tuple[Verdict, dict[str, Any]]:
         attempt = delivery.attempts + 1
         try:
             signing = await self._secrets.signing_keys(delivery.secret_id)
             headers = signature.headers(signing, delivery.id, int(time.time()), body)
-            answer = await self._egress.post(delivery.url, body, {"Content-Type": "application/json", **headers})
+            headers |= {"Content-Type": "application/json"} | ({"traceparent": parent} if parent else {})
+            answer = await self._egress.post(delivery.url, body, headers)
         except (SecretNotFound, EgressRefused) as refused:  # no attempt will ever go better
             return Verdict("failed"), {"status": None, "error": refused.message}
         except (EgressFailed, VisionfleetError) as failed:

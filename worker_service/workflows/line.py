@@ -11,11 +11,12 @@ from typing import Any, NamedTuple, TypeAlias
 
 import structlog
 
-from shared import keys
+from shared import keys, tracing
 from shared.errors import DeadlineExceeded, JobCanceled, VisionfleetError
 from shared.jobs import JobResult
 from shared.queue.consumer import QueueConsumer, Taken
 from shared.usage.use import Use, summed, use_of
+from worker_service.consumer import spans
 from worker_service.consumer.counters import Counters
 from worker_service.consumer.intake import Intake, streams_of
 from worker_service.consumer.pipeline import Room
@@ -36,6 +37,13 @@ class Begun:
     timings: dict[str, float] = field(default_factory=dict)
     after: list[Callable[[], Any]] = field(default_factory=list)
     uses: list[Use] = field(default_factory=list)
+    span: tracing.Span | None = None
+
+    @property
+    def trace(self) -> dict[str, str]:
+        """What its steps take part in."""
+        trace = self.taken.job.trace
+        return trace if self.span is None else {**trace, "traceparent": self.span.traceparent}
 
     @property
     def left_ms(self) -> int:
@@ -136,6 +144,10 @@ class WorkflowLine:
 
     def _run(self, begun: Begun) -> None:
         taken = begun.taken
+        parent = tracing.of(taken.job.trace)
+        if parent and tracing.enabled():
+            parent = spans.queued(taken.job, parent, tracing.ago_ns(0), taken.waited_ms)
+            begun.span = tracing.begin("worker", parent, "consumer", spans.attributes(taken.job))
         try:
             begun.proceed()
             result = JobResult(taken.job.id, "succeeded", outputs=[{"output": self._work(begun)}])
@@ -149,6 +161,12 @@ class WorkflowLine:
         total = waited + (time.monotonic() - begun.started) * 1000
         result.timings = {"queue_ms": waited, **begun.timings, "total_ms": total}
         self._count(result)
+        if begun.span is not None:
+            begun.span.end(error="" if result.error is None else str(result.error["code"]))
+        if taken.recorded:
+            log.info(
+                "workflow.finished", job=taken.job.id, state=result.state, attempt=taken.attempt, **taken.job.trace
+            )
         taken.uses = summed([*begun.uses, *use_of(taken.job, result, 0.0)])
         try:
             self._finish([(taken, result)])

@@ -78,7 +78,7 @@ class Runner:
         job = begun.taken.job
         rights = Rights(models=tuple(str(pattern) for pattern in allowed))
         left_ms = max(begun.left_ms, 1)
-        around = Circumstances(job.lane, job.owner, left_ms, job.trace, rights, begun.uses.append)
+        around = Circumstances(job.lane, job.owner, left_ms, begun.trace, rights, begun.uses.append)
         return Services(
             models=WorkerModels(self._engine, self._pipeline, self._queue, around),
             settings=self._settings,

@@ -1,0 +1,1 @@
+"""What scaling by the backlog in seconds gives and costs, beside pools of a fixed size: a simulation."""

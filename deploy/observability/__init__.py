@@ -1,0 +1,1 @@
+"""Dashboards, alert rules, and what Prometheus and Grafana read at their start."""
