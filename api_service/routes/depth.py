@@ -25,7 +25,7 @@ async def estimate(request: web.Request) -> web.Response:
     model, hardware = await plan(request, in_path or wanted.named, TASKS, wanted.hardware or "any")
     (output,) = await run(request, Wanted(model, hardware, wanted.params()), await load_all(request, [wanted.image]))
     shown = {name: output[name] for name in ("normalized_depth", "depth_map_format")}
-    return reply.json({**shown, "image": output["visualization"]})
+    return reply.negotiated(request, {**shown, "image": output["visualization"]})
 
 
 ROUTES = [
@@ -38,6 +38,7 @@ ROUTES = [
         scope="infer",
         body=DepthEstimationRequest,
         answer=DepthEstimationAnswer,
+        also_as=("application/msgpack",),
         status=(404, 413, 504),
         leaves=True,
     )

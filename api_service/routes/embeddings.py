@@ -55,7 +55,9 @@ def embedding(schema: type[Images | Texts]) -> Handler:
         outputs = await embed(
             request, await wanted_of(request, asked), items, "image" if isinstance(asked, Images) else "text"
         )
-        return reply.json(head(request, asked) | {"embeddings": [output["embedding"] for output in outputs]})
+        return reply.negotiated(
+            request, head(request, asked) | {"embeddings": [output["embedding"] for output in outputs]}
+        )
 
     return vectors
 
@@ -69,7 +71,7 @@ def comparison(schema: type[Comparison]) -> Handler:
         others = list(prompts.values()) if isinstance(prompts, dict) else prompts
         found = await similarity(request, asked, others)
         shown = dict(zip(prompts, found, strict=True)) if isinstance(prompts, dict) else found
-        return reply.json(head(request, asked) | {"similarity": shown, "parent_id": None})
+        return reply.negotiated(request, head(request, asked) | {"similarity": shown, "parent_id": None})
 
     return compare
 
@@ -114,6 +116,7 @@ def routes(prefix: str, kinds: tuple[type[Images], type[Texts], type[Comparison]
             scope="infer",
             body=schema,
             answer=answer,
+            also_as=("application/msgpack",),
             status=(404, 413, 504),
             leaves=True,
         )

@@ -12,6 +12,7 @@ from typing_extensions import Self
 from visionfleet import settings
 from visionfleet.api import inference
 from visionfleet.api.batches import Batches
+from visionfleet.api.embeddings import Embeddings
 from visionfleet.api.inference import Inference
 from visionfleet.api.jobs import Jobs
 from visionfleet.api.keys import Keys
@@ -60,7 +61,7 @@ class SyncDeadLetters(DeadLetters, Sync):
     """Dead letters, blocking."""
 
 
-class Client(Inference, Operations, Sync):
+class Client(Inference, Embeddings, Operations, Sync):
     """Talks to a Visionfleet server. Keeps connections open, may be shared by threads, and is a context manager.
 
     Its parts: ``jobs``, ``batches``, ``models``, ``webhooks``, ``keys``, ``workflows``, ``streams``, ``dead_letters``.
@@ -165,7 +166,7 @@ class AsyncDeadLetters(DeadLetters, Async):
     """Dead letters, awaited."""
 
 
-class AsyncClient(Inference, Operations, Async):
+class AsyncClient(Inference, Embeddings, Operations, Async):
     """``Client`` for an event loop: the same methods, awaited, or iterated over with ``async for``."""
 
     def __init__(

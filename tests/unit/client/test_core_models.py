@@ -1,0 +1,56 @@
+"""Depth and embeddings by our own client."""
+
+from __future__ import annotations
+
+import base64
+
+import numpy as np
+import pytest
+from visionfleet import Client
+from visionfleet.errors import BadAnswer
+from visionfleet.results import DepthMap, parse
+
+from tests.unit.client.fake_server import Answer, FakeServer
+
+
+def test_embeddings(client: Client, server: FakeServer) -> None:
+    server.answer("/clip/embed_image", Answer({"embeddings": [[0.5, 1.0]]}))
+    server.answer("/clip/embed_text", Answer({"embeddings": [[1.0, 0.0], [0.0, 1.0]]}))
+    assert client.embed_images([b"picture"]) == [[0.5, 1.0]]
+    assert client.embed_texts(["a", "b"], model="clip/other") == [[1.0, 0.0], [0.0, 1.0]]
+    (asked,) = server.to("/clip/embed_text")
+    assert asked.json == {"model_id": "clip/other", "text": ["a", "b"]}
+    with pytest.raises(BadAnswer):
+        client.embed_texts(["a"])
+
+
+def test_compare(client: Client, server: FakeServer) -> None:
+    server.answer("/clip/compare", Answer({"similarity": [0.3, 0.1]}))
+    assert client.compare(b"picture", ["a cat", "a dog"]) == {"a cat": 0.3, "a dog": 0.1}
+    (asked,) = server.to("/clip/compare")
+    assert asked.json["subject"] == {"type": "base64", "value": base64.b64encode(b"picture").decode()}
+
+
+def test_depth_as_numbers() -> None:
+    found = parse(
+        "depth-estimation", "m", {"normalized_depth": [[0.0, 1.0]], "depth_map_format": "json", "image": "aGk="}
+    )
+    assert isinstance(found, DepthMap)
+    assert ((found.image.width, found.image.height), found.visualization) == ((2, 1), b"hi")
+    assert found.nearness().tolist() == [[0, 1]]
+    assert found.rows() == [{"width": 2, "height": 1, "mean": 0.5}]
+
+
+def test_depth_as_a_picture() -> None:
+    cv2 = pytest.importorskip("cv2")
+    data = bytes(cv2.imencode(".png", np.array([[0, 65535, 32768]], np.uint16))[1])
+    body = {"normalized_depth": base64.b64encode(data).decode(), "depth_map_format": "png16"}
+    found = parse("depth-estimation", "m", {**body, "image": {"width": 3, "height": 1}})
+    assert isinstance(found, DepthMap)
+    assert found.nearness()[0].tolist() == pytest.approx([0, 1, 0.5], abs=1e-4)
+
+
+@pytest.mark.parametrize("wrong", [{}, {"normalized_depth": "no base64"}, {"normalized_depth": []}])
+def test_no_depth(wrong: dict[str, object]) -> None:
+    with pytest.raises(BadAnswer):
+        parse("depth-estimation", "m", {**wrong, "image": "aGk="})
