@@ -24,6 +24,7 @@ PAGES = {
     "docs/quickstart.md": ["star", '"predictions"'],
     "docs/jobs.md": ["event: finished", '"position":', "job_finished", "succeeded", "there are no dead letters"],
     "docs/batches.md": ["succeeded", "scene.jpg", '"state":"queued"'],
+    "docs/webhooks.md": ['"deliveries":[{', "job.succeeded"],
     "docs/how-to/detect.md": ["star"],
     "docs/how-to/classify.md": ["star", "'confidence'"],
     "docs/how-to/models.md": ["copy-of-shapes"],

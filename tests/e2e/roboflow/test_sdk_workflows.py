@@ -82,3 +82,15 @@ def test_a_mistake_is_explained(sdk: Sdk) -> None:
     with pytest.raises(CallFailed, match="points at") as caught:
         run(sdk, specification={**DEFINITION, "steps": []})
     assert caught.value.status == 400
+
+
+def test_the_older_method(newest: Sdk) -> None:
+    options = {"specification": DEFINITION, "parameters": {"confidence": 0.8}, "excluded_fields": ["drawn"]}
+    (row,) = newest.call("infer_from_workflow", key="any-key", images={"image": SCENE}, **options)
+    assert set(row) == {"found", "names"}
+    saved = {"workspace_name": "local", "workflow_id": "older", "excluded_fields": ["drawn"]}
+    body = json.dumps({"definition": DEFINITION}).encode()
+    with urllib.request.urlopen(urllib.request.Request(f"{newest.url}/v1/workflows/older", data=body, method="PUT")):
+        pass
+    (row,) = newest.call("infer_from_workflow", key="any-key", images={"image": SCENE}, **saved)
+    assert set(row) == {"found", "names"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+import msgpack
 import pytest
 from aiohttp.test_utils import TestClient
 
@@ -189,3 +190,29 @@ async def test_a_workflow_is_a_job_like_any_other(
 )
 async def test_jobs_that_are_neither_or_both(client: TestClient, answers: dict[str, Any], body: Any) -> None:
     assert (await client.post("/v1/jobs", json=body)).status == 422
+
+
+async def test_headers_of_a_run(client: TestClient, answers: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    definition = {**DEFINITION, "steps": [{"name": "a", "model_id": "team/7"}, {"name": "b", "model_id": "$inputs.p"}]}
+    run = {"specification": definition, "inputs": {"p": "shapes-detector"}}
+    response = await client.post("/workflows/run", json=run)
+    assert response.headers["X-Model-Id"] == "shapes-detector,team/7"
+    assert "X-Workflow-Id" not in response.headers
+
+    async def saved(*_: object) -> dict[str, Any]:
+        return definition
+
+    monkeypatch.setattr("api_service.workflows.saved", saved)
+    response = await client.post("/local/workflows/mine", json={"inputs": {"p": "nowhere"}})
+    assert (response.headers["X-Workflow-Id"], response.headers["X-Model-Id"]) == ("mine", "team/7")
+
+
+async def test_pictures_as_bytes_in_msgpack(client: TestClient, queue: MemoryQueue, answers: dict[str, Any]) -> None:
+    inputs = {"image": [{"type": "bytes", "value": JPEG}, JPEG], "more": BASE64}
+    body = msgpack.packb({"specification": DEFINITION, "inputs": inputs})
+    headers = {"Content-Type": "application/msgpack", "Accept": "application/msgpack"}
+    response = await client.post("/workflows/run", data=body, headers=headers)
+    assert msgpack.unpackb(await response.read()) == {"outputs": [{"a": 1}], "profiler_trace": []}
+    assert queue.seen[0].inputs == [JPEG] * 3
+    wrong = msgpack.packb({"specification": DEFINITION, "inputs": {"image": b""}})
+    assert (await client.post("/workflows/run", data=wrong, headers=headers)).status == 400
