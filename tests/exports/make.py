@@ -1,6 +1,6 @@
-"""Runs inside .venv-parity: writes one ONNX export per kind of model with the packages' own exporters, from seeded weights.
+"""Runs inside .venv-parity: one ONNX file per kind of model, by Ultralytics' own exporter, with random weights.
 
-The argument is a folder; what is there already is kept. Weights are random: only what the graphs look like counts.
+The argument is a folder; what is there already is kept. Only what the graphs look like from outside counts.
 """
 
 from __future__ import annotations
@@ -8,102 +8,39 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
+from ultralytics import YOLO
 
-NAMES = ["circle", "square", "star"]
-ULTRALYTICS = {
-    "yolov8n": "yolov8n.yaml",
-    "yolov8n-seg": "yolov8n-seg.yaml",
-    "yolov8n-pose": "yolov8n-pose.yaml",
-    "yolov8n-cls": "yolov8n-cls.yaml",
-    "yolov5n": "yolov5n.yaml",
-    "yolov9t": "yolov9t.yaml",
-    "yolov10n": "yolov10n.yaml",
-    "yolo11n": "yolo11n.yaml",
-    "yolo12n": "yolo12n.yaml",
-    "yolo26n": "yolo26n.yaml",
+NAMES = ("circle", "square", "star")
+KINDS = ("yolov5n", "yolov8n", "yolov8n-seg", "yolov8n-pose", "yolov8n-cls", "yolov9t", "yolov10n")
+KINDS = (*KINDS, "yolo11n", "yolo12n", "yolo26n")
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
+    **{kind: (kind, {}) for kind in KINDS},
+    "yolov8n-dynamic": ("yolov8n", {"dynamic": True}),
+    "yolov8n-half": ("yolov8n", {"half": True}),
 }
 
 
-def ultralytics(kind: str, **options: Any) -> Callable[[Path], None]:
-    def make(target: Path) -> None:
-        from ultralytics import YOLO
-
-        model = YOLO(ULTRALYTICS[kind])
-        named = dict(enumerate([f"{name}" for name in NAMES] + [f"class{i}" for i in range(3, len(model.names))]))
-        model.model.names = named
-        made = model.export(format="onnx", imgsz=320, opset=17, simplify=False, **options)
-        shutil.move(made, target)
-
-    return make
+def export(kind: str, target: Path, **options: Any) -> None:
+    torch.manual_seed(0)
+    model = YOLO(f"{kind}.yaml")
+    count = len(model.names) if kind.endswith(("-pose", "-cls")) else 80
+    names = {index: NAMES[index] if index < len(NAMES) else f"class{index}" for index in range(count)}
+    model.model.names = names if not kind.endswith("-pose") else {0: "person"}
+    shutil.move(model.export(format="onnx", imgsz=320, opset=17, simplify=False, **options), target)
 
 
-def torchvision(name: str) -> Callable[[Path], None]:
-    def make(target: Path) -> None:
-        import torchvision
-
-        model = torchvision.models.get_model(name, weights=None, num_classes=len(NAMES)).eval()
-        export(model, target, 224)
-
-    return make
-
-
-def timm(name: str) -> Callable[[Path], None]:
-    def make(target: Path) -> None:
-        import timm
-
-        export(timm.create_model(name, pretrained=False, num_classes=len(NAMES)).eval(), target, 224)
-
-    return make
-
-
-def yolo_nas(target: Path) -> None:
-    from super_gradients.training import models
-
-    models.get("yolo_nas_s", num_classes=len(NAMES)).export(str(target), input_image_shape=(320, 320))
-
-
-def rfdetr(target: Path) -> None:
-    from tests.parity.reference import rfdetr_cases
-
-    raise NotImplementedError(rfdetr_cases)
-
-
-def export(model: torch.nn.Module, target: Path, size: int) -> None:
-    """As the documentation of torchvision and timm shows it."""
-    names: dict[str, Any] = {"input_names": ["input"], "output_names": ["output"], "dynamo": False}
-    torch.onnx.export(model, torch.zeros(1, 3, size, size), target, dynamic_axes={"input": {0: "batch"}}, **names)
-
-
-CASES: dict[str, Callable[[Path], None]] = {
-    **{f"ultralytics-{kind}": ultralytics(kind) for kind in ULTRALYTICS},
-    "ultralytics-yolov8n-dynamic": ultralytics("yolov8n", dynamic=True),
-    "ultralytics-yolov8n-nms": ultralytics("yolov8n", nms=True),
-    "ultralytics-yolov8n-half": ultralytics("yolov8n", half=True),
-    "torchvision-resnet18": torchvision("resnet18"),
-    "torchvision-mobilenet_v3_small": torchvision("mobilenet_v3_small"),
-    "torchvision-vit_b_32": torchvision("vit_b_32"),
-    "timm-resnet18": timm("resnet18"),
-    "timm-vit_tiny": timm("vit_tiny_patch16_224"),
-    "yolo-nas": yolo_nas,
-}
-
-
-def main(folder: Path, wanted: list[str]) -> None:
+def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     os.chdir(folder)
-    for name in wanted or CASES:
+    for name, (kind, options) in CASES.items():
         target = folder / f"{name}.onnx"
-        if target.exists():
-            continue
-        torch.manual_seed(0)
-        CASES[name](target)
-        print(f"made {name}")  # noqa: T201 - progress of a long script
+        if not target.exists():
+            export(kind, target, **options)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]).resolve(), sys.argv[2:])
+    main(Path(sys.argv[1]).resolve())
