@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from threading import Lock
 
 from prometheus_client import (
     CollectorRegistry,
@@ -72,6 +73,7 @@ class Metrics:
             "visionfleet_http_in_flight", "Requests being answered now.", registry=own, multiprocess_mode="livesum"
         )
         self._fleet = FleetCollector(settings)
+        self._one_render = Lock()
         self.registry = CollectorRegistry()
         if folder is None:
             self._own: Collector = Registry(own)
@@ -105,8 +107,9 @@ class Metrics:
 
     def render(self, fleet: Fleet | None, dead_letters: int = 0, video: Streams | None = None) -> bytes:
         """The text of /metrics; without a fleet (Redis is away) only this process's own figures."""
-        self._fleet.fleet, self._fleet.dead_letters, self._fleet.video = fleet, dead_letters, video
-        return generate_latest(self.registry)
+        with self._one_render:  # threads render, each for its own caller, who may see its own models only
+            self._fleet.fleet, self._fleet.dead_letters, self._fleet.video = fleet, dead_letters, video
+            return generate_latest(self.registry)
 
 
 class Registry(Collector):

@@ -153,7 +153,57 @@ HTTP = (
         THIRD,
     ),
 )
-DASHBOARDS = {"fleet": ("Fleet", FLEET), "workers": ("Workers and models", WORKERS), "http": ("HTTP", HTTP)}
+STREAMS = (
+    Panel("Streams", "none", (("max by (state) (visionfleet_streams)", "{{state}}"),), THIRD),
+    Panel("Sources", "none", (("max by (state) (visionfleet_stream_sources)", "{{state}}"),), THIRD),
+    Panel(
+        "Room",
+        "none",
+        (
+            ("max by (service) (visionfleet_stream_service_sources)", "{{service}} reads"),
+            ("max by (service) (visionfleet_stream_service_max_sources)", "{{service}} may read"),
+        ),
+        THIRD,
+    ),
+    Panel(
+        "Frames per second",
+        "none",
+        (
+            ("max by (stream, source) (visionfleet_stream_fps_in)", "{{stream}} {{source}} in"),
+            ("max by (stream, source) (visionfleet_stream_fps_out)", "{{stream}} {{source}} out"),
+        ),
+    ),
+    Panel(
+        "From a frame's arrival to its result",
+        "s",
+        tuple(
+            (quantile(share, "visionfleet_stream_age_seconds", "stream"), f"{{{{stream}}}} p{name}")
+            for share, name in (("0.5", "50"), ("0.99", "99"))
+        ),
+    ),
+    Panel("Frames", "ops", ((rate("visionfleet_stream_frames_total", "outcome"), "{{outcome}}"),), THIRD),
+    Panel(
+        "Trouble with sources",
+        "ops",
+        (
+            (rate("visionfleet_stream_reconnects_total", "stream, source"), "{{stream}} {{source}} opened again"),
+            (rate("visionfleet_stream_stalls_total", "stream, source"), "{{stream}} {{source}} given up"),
+        ),
+        THIRD,
+    ),
+    Panel(
+        "Sinks",
+        "ops",
+        ((rate("visionfleet_stream_sink_results_total", "sink, outcome"), "{{sink}} {{outcome}}"),),
+        THIRD,
+    ),
+)
+DASHBOARDS = {
+    "streams": ("Streams", STREAMS),
+    "fleet": ("Fleet", FLEET),
+    "workers": ("Workers and models", WORKERS),
+    "http": ("HTTP", HTTP),
+}
 
 
 def dashboard(name: str) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from aiohttp.test_utils import TestClient
 from prometheus_client.parser import text_string_to_metric_families
@@ -133,3 +135,13 @@ def test_workers_may_be_left_out() -> None:
     text = metrics.render(MemoryFleet().fleet).decode()
     assert "visionfleet_workers{" in text
     assert "visionfleet_worker_" not in text
+
+
+def test_scrapes_at_the_same_time_each_get_their_own_fleet() -> None:
+    """A key that sees one model must not be given what another scrape asked for meanwhile."""
+    metrics = Metrics(MetricsSettings())
+    fleets = {name: Fleet(queues=[QueueInfo("cpu", "live", name, 1, 0, 0, 0)]) for name in ("mine", "theirs")}
+    with ThreadPoolExecutor(4) as pool:
+        texts = [(name, pool.submit(metrics.render, fleets[name])) for _ in range(100) for name in fleets]
+        for name, text in texts:
+            assert (b'"mine"' in text.result(), b'"theirs"' in text.result()) == (name == "mine", name == "theirs")

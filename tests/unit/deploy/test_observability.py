@@ -16,7 +16,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from api_service.metrics import Metrics
 from deploy.observability import dashboards
 from shared.fleet.state import Fleet, QueueInfo, WorkerInfo
+from shared.metrics.histogram import SECONDS, Histogram
 from shared.metrics.settings import MetricsSettings
+from shared.metrics.streams import StreamFigures
 from worker_service.consumer.counters import Counters
 
 FOLDER = Path(__file__).parents[3] / "deploy" / "observability"
@@ -41,7 +43,12 @@ def scraped() -> set[str]:
     metrics.observe("GET", "/x", 200, 0.1)
     metrics.observe_bytes("/x", 1, 1)
     metrics.observe_failure("invalid_image")
-    text = metrics.render(Fleet([worker], {}, [QueueInfo("cpu", "live", "m", 1, 0, 0, 0)])).decode()
+    queues = [QueueInfo("cpu", "live", "m", 1, 0, 0, 0)]
+    ages = Histogram(SECONDS)
+    ages.observe(0.1)
+    source = {"state": "running", "fps": 1, "fps_out": 1, "reconnects": 0, "stalls": 0, "age_histogram": ages.state()}
+    status = {"sources": {"s": {**source, "counts": {"ok": 1}}}, "sinks": [{"type": "csv", "counts": {"written": 1}}]}
+    text = metrics.render(Fleet([worker], {}, queues), 0, ([StreamFigures("v", "running", status)], [])).decode()
     return {"up", *declared(text)}
 
 
