@@ -1,6 +1,6 @@
 """Everything that the CPU profile must stand: work of each kind, scaling under load, a crash of each container.
 
-    python -m bench.compose [--json]
+    python -m bench.compose [--json] [--only WORD...]
 
 Needs a Docker engine with Compose v2 and the built images (``script/test-compose`` builds them). Exits 1 when a request
 failed that should not have, or a job or stream was lost.
@@ -12,6 +12,7 @@ import io
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import av
@@ -130,13 +131,35 @@ class Run:
         told = f"{load.outcomes.total()} requests, {failed} failed {load.failures or ''}"
         self.step(name, seconds, told, failed <= allowed)
 
-    def crashes(self) -> None:
-        """Each container in turn, while jobs wait and requests come in. Accepted jobs all succeed."""
-        for service in CRASHED:
-            ids = {self.caller.job() for _ in range(JOBS)}
-            # Whoever was connected to the gateway, to that API process or waited for Redis is told so; nobody else.
-            self.loaded(f"crash of {service}", lambda: self.project.crash(service), 0 if service in SILENT else 10_000)  # noqa: B023 - called within the turn
-            self.succeed(ids)
+    def crash(self, service: str) -> None:
+        """A container dies while jobs wait and requests come in. Accepted jobs all succeed."""
+        ids = {self.caller.job() for _ in range(JOBS)}
+        # Whoever was connected to the gateway, to that API process or waited for Redis is told so; nobody else.
+        allowed = 0 if service in SILENT else 10_000
+        self.loaded(f"crash of {service}", lambda: self.project.crash(service), allowed)
+        self.succeed(ids)
+
+    def restart(self) -> None:
+        """An orderly restart of Redis, with jobs waiting."""
+        ids = {self.caller.job() for _ in range(JOBS)}
+        self.loaded("restart of redis", lambda: restart(self.project), 10_000)
+        self.succeed(ids)
+
+    def steps(self) -> dict[str, Callable[[], None]]:
+        """Everything that is tried, by name, in order."""
+        scale = self.project.scale
+        return {
+            "hardened": self.hardened,
+            "infer": self.infer,
+            "jobs": self.jobs,
+            "stream": self.stream,
+            "worker 1 to 3": lambda: self.loaded("scale workers 1 to 3", lambda: scale("worker", 3)),
+            "worker 3 to 1": lambda: self.loaded("scale workers 3 to 1", lambda: scale("worker", 1)),
+            "api 2 to 3": lambda: self.loaded("scale API 2 to 3", lambda: scale("api", 3)),
+            "api 3 to 2": lambda: self.loaded("scale API 3 to 2", lambda: scale("api", 2)),
+            **{f"crash of {service}": partial(self.crash, service) for service in CRASHED},
+            "restart": self.restart,
+        }
 
 
 SILENT = ("worker", "background", "streams")
@@ -167,23 +190,18 @@ def restart(project: Project) -> float:
 
 def main() -> int:
     """Run it all; the project is taken down whatever happens."""
-    options = report.parser(__doc__).parse_args()
+    parser = report.parser(__doc__)
+    parser.add_argument("--only", nargs="+", metavar="WORD", help="steps whose names contain one of these words")
+    options = parser.parse_args()
     project = Project(("cpu", "streams"), **{f"VISIONFLEET_{name}": value for name, value in OPEN.items()})
     run = Run(project)
     try:
         for image, size in sorted(project.sizes().items()):
             run.step(image, 0, f"{size:.0f} MB")
         run.up()
-        for step in (run.hardened, run.infer, run.jobs, run.stream):
-            step()
-        run.loaded("scale workers 1 to 3", lambda: project.scale("worker", 3))
-        run.loaded("scale workers 3 to 1", lambda: project.scale("worker", 1))
-        run.loaded("scale API 2 to 3", lambda: project.scale("api", 3))
-        run.loaded("scale API 3 to 2", lambda: project.scale("api", 2), 10_000)
-        run.crashes()
-        ids = {run.caller.job() for _ in range(JOBS)}
-        run.loaded("restart of redis", lambda: restart(project), 10_000)
-        run.succeed(ids)
+        for name, step in run.steps().items():
+            if not options.only or any(word in name for word in options.only):
+                step()
     except (AssertionError, RuntimeError, requests.RequestException) as error:
         run.problems.append(str(error))
         sys.stderr.write(project.compose("logs", "--tail", "40"))

@@ -114,23 +114,21 @@ def test_variables_that_are_passed_on_are_settings() -> None:
     assert {name.removesuffix("_FILE") for name in given} <= known | {"VISIONFLEET_REDIS_URL"}
 
 
-@pytest.mark.skipif(shutil.which("docker") is None, reason="no docker here")
+def has_compose() -> bool:
+    """Whether docker is here with its compose plugin; many machines have the one without the other."""
+    if shutil.which("docker") is None:
+        return False
+    return (
+        subprocess.run(["docker", "compose", "version"], capture_output=True, timeout=50, check=False).returncode == 0
+    )
+
+
 @pytest.mark.parametrize("profile", [*PROFILES, "streams", "observability"])
 def test_compose_accepts_each_profile(profile: str) -> None:
-    command = [
-        "docker",
-        "compose",
-        "-f",
-        str(ROOT / "compose.yaml"),
-        "--profile",
-        profile,
-        "config",
-        "--format",
-        "json",
-    ]
-    done = subprocess.run(command, capture_output=True, timeout=50, check=False)
-    if b"is not a docker command" in done.stderr or b"unknown flag" in done.stderr:
+    if not has_compose():
         pytest.skip("docker has no compose here")
+    command = ["docker", "compose", "--profile", profile, "config", "--format", "json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=50, check=False)
     assert done.returncode == 0, done.stderr.decode()
     shown = json.loads(done.stdout)["services"]
     assert set(shown) == {name for name, service in SERVICES.items() if profile in service["profiles"]}
