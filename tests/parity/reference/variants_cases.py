@@ -1,4 +1,4 @@
-"""YOLOv8's boxes, masks and keypoints in half precision and quantised.
+"""YOLOv8 in half precision and quantised.
 
 Ultralytics runs the same graph, so that only what surrounds it differs.
 """
@@ -17,7 +17,7 @@ from tests.parity import pictures
 from tests.parity.drawing import KEYPOINTS, LABELS
 from tests.parity.reference import convert, record, ultralytics_cases
 
-BASES = {"yolov8": "detect", "yolov8-seg": "segment", "yolov8-pose": "pose"}
+BASES = {"yolov8": "detect"}
 
 
 def run(cache: Path, only: str) -> Iterator[str]:
