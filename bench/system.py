@@ -19,7 +19,7 @@ import psutil
 
 from tests.redis_server import RedisServer, free_port
 
-START_S = 60
+START_S = 240
 DRAIN_S = 60
 
 
