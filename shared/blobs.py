@@ -10,6 +10,8 @@ import re
 from dataclasses import replace
 from typing import Any
 
+import structlog
+
 from shared.codec import decode_result, encode_result
 from shared.errors import BlobsUnavailable, InputGone
 from shared.jobs import Job, JobResult
@@ -20,6 +22,7 @@ try:
 except ModuleNotFoundError:  # only who stores blobs needs it
     fsspec = None
 
+log = structlog.get_logger(__name__)
 HOUR_MS = 3_600_000
 FOLDER = re.compile(r"\d{1,12}/[A-Za-z0-9_-]{1,64}")
 
@@ -87,7 +90,7 @@ class BlobStore:
         try:
             found = self._files.ls(self._root, detail=False) if self._files.exists(self._root) else []
         except Exception as error:
-            raise _away() from error
+            raise _away(error) from error
         hours = [name for name in (path.rstrip("/").rpartition("/")[2] for path in found) if name.isdigit()]
         old = [hour for hour in hours if int(hour) < now]
         for hour in old:
@@ -100,7 +103,7 @@ class BlobStore:
             self._files.makedirs(path.rpartition("/")[0], exist_ok=True)
             self._files.pipe_file(path, data)
         except Exception as error:
-            raise _away() from error
+            raise _away(error) from error
 
     def _read(self, name: str) -> bytes:
         try:
@@ -108,7 +111,7 @@ class BlobStore:
         except FileNotFoundError:
             raise InputGone("A file of this job is no longer kept; submit the job anew.") from None
         except Exception as error:
-            raise _away() from error
+            raise _away(error) from error
         return bytes(data)
 
     def _remove(self, name: str) -> None:
@@ -117,7 +120,7 @@ class BlobStore:
         except FileNotFoundError:
             return
         except Exception as error:
-            raise _away() from error
+            raise _away(error) from error
 
 
 def open_store(settings: QueueSettings) -> BlobStore | None:
@@ -132,5 +135,6 @@ def checked(folder: str) -> str:
     return folder
 
 
-def _away() -> BlobsUnavailable:
+def _away(error: Exception) -> BlobsUnavailable:
+    log.warning("blobs.failed", error=f"{type(error).__name__}: {error}")
     return BlobsUnavailable("The store of large images and results does not answer; try again in a moment.")

@@ -12,7 +12,7 @@ from shared.errors import InferenceFailed, ModelLoadFailed
 from tests.unit.engine import graphs
 from worker_service.engine.runtime.batch import Batcher
 from worker_service.engine.runtime.profile import BadProfile, HardwareProfile, load_profile
-from worker_service.engine.runtime.session import Runtime
+from worker_service.engine.runtime.session import Runtime, read_signature
 from worker_service.engine.runtime.signature import GraphSignature
 from worker_service.engine.runtime.threads import available_cpus, cpu_quota
 from worker_service.settings import ROOT, EngineSettings
@@ -29,6 +29,15 @@ def profile(**fields: Any) -> HardwareProfile:
         "max_batch": 4,
     }
     return HardwareProfile.model_validate({**base, **fields})
+
+
+def test_what_cannot_be_read_does_not_tell_where_it_lies(tmp_path: Path) -> None:
+    path = tmp_path / "weights.onnx"
+    path.write_bytes(b"no graph")
+    for missing in (path, tmp_path / "away.onnx"):
+        with pytest.raises(ModelLoadFailed, match=missing.name) as raised:
+            read_signature(missing)
+        assert str(tmp_path) not in raised.value.message
 
 
 @pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.stem)

@@ -118,7 +118,8 @@ def read_signature(path: Path) -> GraphSignature:
     try:
         return signature_of(ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"]))
     except Exception as error:  # onnxruntime's errors share no base class of their own
-        raise ModelLoadFailed(f"ONNX Runtime cannot read {path.name}: {error}") from error
+        reason = str(error).replace(str(path), path.name)  # where models lie is nobody's business
+        raise ModelLoadFailed(f"ONNX Runtime cannot read {path.name}: {reason}") from error
 
 
 def signature_of(session: ort.InferenceSession) -> GraphSignature:
