@@ -88,7 +88,7 @@ def test_the_older_method(newest: Sdk) -> None:
     options = {"specification": DEFINITION, "parameters": {"confidence": 0.8}, "excluded_fields": ["drawn"]}
     (row,) = newest.call("infer_from_workflow", key="any-key", images={"image": SCENE}, **options)
     assert set(row) == {"found", "names"}
-    saved = {"workspace_name": "local", "workflow_id": "older", "excluded_fields": ["drawn"]}
+    saved = {"workspace_name": "local", "workflow_name": "older", "excluded_fields": ["drawn"]}
     body = json.dumps({"definition": DEFINITION}).encode()
     with urllib.request.urlopen(urllib.request.Request(f"{newest.url}/v1/workflows/older", data=body, method="PUT")):
         pass
