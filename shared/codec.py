@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import msgpack
 
+from shared.errors import InvalidRequest
 from shared.jobs import VERSION, Job, JobResult
 
 M = TypeVar("M", Job, JobResult)
@@ -50,8 +51,11 @@ _RESULT_FIELDS = frozenset(f.name for f in fields(JobResult)) - {"extra"}
 
 
 def pack(value: Any) -> bytes:
-    """Plain data as msgpack."""
-    packed: bytes = msgpack.packb(value, use_bin_type=True)
+    """Plain data as msgpack. Raises InvalidRequest for integers and text that it does not have, though JSON does."""
+    try:
+        packed: bytes = msgpack.packb(value, use_bin_type=True)
+    except (OverflowError, UnicodeEncodeError) as error:
+        raise InvalidRequest("A value is out of range: integers have 64 bits, text is Unicode.") from error
     return packed
 
 

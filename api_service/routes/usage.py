@@ -38,7 +38,7 @@ async def usage(request: web.Request) -> web.Response:
 def _asked(query: UsageQuery, kept: int) -> Asked:
     last = min(query.until or today(), today())
     oldest = today() - timedelta(max(kept, 1))
-    first = max(query.since or last - timedelta(DAYS - 1), oldest)
+    first = max(query.since or max(last, oldest) - timedelta(DAYS - 1), oldest)
     if query.since is not None and query.until is not None and query.since > query.until:
         raise InvalidRequest("`since` is after `until`.")
     return Asked(first, last, query.key, query.model, tuple(filter(None, query.by.split(","))))

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.codec import DecodeError, decode_job, decode_result, encode_job, encode_result, pack, unpack
+from shared.errors import InvalidRequest
 from shared.jobs import Job, JobResult
 
 text = st.text(max_size=20)
@@ -58,3 +59,12 @@ def test_required_fields(missing: str) -> None:
     del values[missing]
     with pytest.raises(DecodeError, match=missing):
         decode_job(pack(values))
+
+
+@pytest.mark.parametrize("value", [2**64, -(2**63) - 1, {"a": [10**40]}, "\ud800"])
+def test_what_json_has_and_msgpack_has_not_is_the_callers_fault(value: object) -> None:
+    """Found by bench.fuzz: workflow definitions with such numbers were answered with 500."""
+    with pytest.raises(InvalidRequest, match="64 bits"):
+        pack(value)
+    with pytest.raises(InvalidRequest):
+        encode_job(Job("m", [], params={"specification": value}))
