@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from aiohttp import web
 from pydantic import ValidationError
 
-from api_service import catalog, jobs
+from api_service import catalog, jobs, stream_capacity
 from api_service.context import FOLLOWERS, SETTINGS, STREAMS, WORKFLOWS, call_of
 from api_service.errors import from_pydantic
 from api_service.schemas.streams import StreamChange
@@ -42,12 +42,14 @@ async def listed(request: web.Request) -> list[Stream]:
 async def create(request: web.Request, spec: PipelineSpec, *, probe: bool) -> tuple[Stream, dict[str, Any]]:
     """Check the model, try sinks and sources, accept. Returns the stream and what was seen.
 
-    Raises ModelNotFound, WorkflowNotFound, SourceError, InvalidRequest, StreamsFull, NoStreamService.
+    Raises ModelNotFound, WorkflowNotFound, SourceError, InvalidRequest, StreamsFull, StreamsOverloaded,
+    NoStreamService.
     """
     await check_model(request, spec)
     await pin_workflow(request, spec.workflow)
     rights = jobs.rights_of(request)
     seen = await request.app[STREAMS].probe(spec, None, rights) if probe else {}
+    await check_capacity(request, spec, seen)
     stream_id = await request.app[STREAMS].create(spec, rights)
     return await request.app[STREAMS].get(stream_id), seen
 
@@ -63,6 +65,13 @@ async def check_model(request: web.Request, spec: PipelineSpec) -> None:
         catalog.check_seen(request, spec.model.model_id)
         return
     spec.model.model_id = model.id
+
+
+async def check_capacity(request: web.Request, spec: PipelineSpec, seen: Mapping[str, Any]) -> None:
+    """Refuse what the workers have no time for. Raises StreamsOverloaded."""
+    fleet = await catalog.fleet_of(request)
+    running = await request.app[STREAMS].all()
+    stream_capacity.check(fleet, running, spec, seen, request.app[SETTINGS].stream_min_share)
 
 
 async def pin_workflow(request: web.Request, workflow: WorkflowSpec | None) -> None:

@@ -34,6 +34,7 @@ status of each is assigned once, in ``api_service/errors.py``. Messages tell the
     │   ├── QueueUnavailable        Redis does not answer
     │   ├── NoStreamService         no stream service is alive
     │   ├── StreamsFull             every stream service holds as many sources as it may
+    │   ├── StreamsOverloaded       workers could give streams too few of the frames that they ask for
     │   ├── SinkUnavailable         where results should go does not take them
     │   └── BlobsUnavailable        the store of large images and results does not answer
     ├── DeadlineExceeded            nobody finished it in time
@@ -259,6 +260,12 @@ class StreamsFull(Unavailable):
     """Every live stream service holds as many sources as it may."""
 
     code = "streams_full"
+
+
+class StreamsOverloaded(Unavailable):
+    """The workers could give streams only a small part of the frames that they ask for."""
+
+    code = "streams_overloaded"
 
 
 class SinkUnavailable(Unavailable):

@@ -31,17 +31,15 @@ from worker_service.settings import EngineSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZE = (640, 360)
-WARM_S = 4.0
-ALONE_S = 5.0
 
 
-def alone(models: Path, model: str, threads: int) -> float:
+def alone(models: Path, model: str, threads: int, seconds: float) -> float:
     """Images per second of the engine with nothing else to do: pictures lie ready, batches as the worker's."""
     engine = Engine(EngineSettings(model_dirs=(models,), intra_op_threads=threads))
     images = [film.picture(number, *SIZE, 100) for number in (10, 40)]
     engine.infer(model, images)
     began, done = time.perf_counter(), 0
-    while time.perf_counter() - began < ALONE_S:
+    while time.perf_counter() - began < seconds:
         assert not any(isinstance(answer, Exception) for answer in engine.infer(model, images))
         done += len(images)
     return done / (time.perf_counter() - began)
@@ -100,7 +98,7 @@ def measure(options: argparse.Namespace, models: Path, redis: str, able: float) 
                     "started": camera.started,
                     "fps": options.fps,
                     "pictures": camera.pictures,
-                    "warm": WARM_S,
+                    "warm": options.warm,
                     "seconds": options.seconds,
                     "models": str(models),
                     "model": options.model,
@@ -108,7 +106,7 @@ def measure(options: argparse.Namespace, models: Path, redis: str, able: float) 
                     "threads": options.threads,
                     "redis": redis,
                 }
-                rows.append(row(name, cameras, run(command, given, WARM_S + options.seconds), options, able))
+                rows.append(row(name, cameras, run(command, given, options.warm + options.seconds), options, able))
     return rows
 
 
@@ -117,6 +115,7 @@ def main() -> None:
     made.add_argument("--cameras", type=int, nargs="+", default=[1, 2, 4, 8, 16])
     made.add_argument("--fps", type=int, default=10, help="frames per second of each camera")
     made.add_argument("--seconds", type=float, default=15)
+    made.add_argument("--warm", type=float, default=4, help="seconds before that, which do not count")
     made.add_argument("--model", default="bench-detector")
     made.add_argument("--threads", type=int, default=2, help="threads of the network on every side")
     made.add_argument("--roboflow", metavar="PYTHON", help="of an environment with Roboflow's inference")
@@ -124,7 +123,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         models = Path(folder)
         write_all(models)
-        able = alone(models, options.model, options.threads)
+        able = alone(models, options.model, options.threads, options.warm)
         variables = {"intra_op_threads": str(options.threads), "pinned_models": options.model}
         with system(models, [options.model], **variables) as running:
             rows = measure(options, models, running.redis_url, able)

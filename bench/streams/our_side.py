@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from bench.streams.watch import Watch, options
+from shared.access.rights import EVERYTHING
 from shared.fleet.view import FleetView
 from shared.queue.dispatcher import Dispatcher
 from shared.streams.spec import PipelineSpec
@@ -49,7 +50,7 @@ async def main() -> None:
     lanes = []
     for index, source in enumerate(spec.sources):
         subscription = Subscription(source, None, index)
-        processor = ModelProcessor(spec, spec.model, "bench", machinery)
+        processor = ModelProcessor(spec, spec.model, ("bench", EVERYTHING), machinery)
         lane = Lane(subscription, hub.join(subscription), processor, Figures(), emit)
         lane.window = SHARED_WINDOW if len(spec.sources) > 1 else LIVE_WINDOW
         lane.start()

@@ -46,3 +46,10 @@ def test_efficiency() -> None:
     cases = {row["case"]: row for row in rows("bench.efficiency", *options)}
     assert list(cases) == ["without decode", "with decode"]
     assert all(row["ratio"] == pytest.approx(row["served img/s"] / row["loop img/s"]) for row in cases.values())
+
+
+def test_streams() -> None:
+    options = ("--cameras", "1", "--seconds", "2", "--warm", "1", "--fps", "5")
+    sides = {row["side"]: row for row in rows("bench.streams", *options)}
+    assert list(sides) == ["loop", "ours"]
+    assert all(row["offered/s"] == 5 and row["answers/s"] >= 0 for row in sides.values())

@@ -52,6 +52,7 @@ __all__ = [
     "SourceUnsupported",
     "StreamNotFound",
     "StreamsFull",
+    "StreamsOverloaded",
     "TooLarge",
     "TooManyAtOnce",
     "Unauthorized",
@@ -243,6 +244,12 @@ class StreamsFull(Unavailable):
     """Every live stream service holds as many sources as it may."""
 
     default_code = "streams_full"
+
+
+class StreamsOverloaded(Unavailable):
+    """The workers could give streams only a small part of the frames that they ask for."""
+
+    default_code = "streams_overloaded"
 
 
 class SinkUnavailable(Unavailable):
