@@ -97,9 +97,7 @@ class Service:
             await self._supervisor.run()
         finally:
             await asyncio.to_thread(exporter.stop)
-            await end_tasks([probes])
-            reception.cancel()
-            await asyncio.gather(reception, return_exceptions=True)
+            await end_tasks([probes, reception])
             hub.close()
             encoders.shutdown(wait=False, cancel_futures=True)
             threads.shutdown(wait=False, cancel_futures=True)
