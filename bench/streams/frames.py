@@ -1,8 +1,7 @@
-"""CPU per frame of the ways from a stream service to a worker on the same host: JPEG through Redis (ours), and pixels in
-shared memory.
+"""CPU per frame of two ways from a stream service to a worker on its host: JPEG through Redis, pixels in shared memory.
 
-Counted is the CPU time of this process and of redis-server, so that a busy machine changes little. ``640`` is a frame of
-1920x1080 scaled for a model of 640 pixels, ``full`` the frame as it is, for workflows that need pixels.
+Counted is the CPU time of this process and of redis-server, so that a busy machine changes little. ``640`` is a frame
+of 1920x1080 scaled for a model of 640 pixels, ``full`` the frame as it is.
 """
 
 from __future__ import annotations
@@ -90,8 +89,8 @@ def main() -> None:
         server.start()
         try:
             for name, longest in (("640", 640), ("full", 0)):
-                for way in (through_redis, through_memory):
-                    rows.append({"frame": name, "way": way.__name__, **cost(way, longest, pictures, server)})
+                ways = (through_redis, through_memory)
+                rows += [{"frame": name, "way": way.__name__, **cost(way, longest, pictures, server)} for way in ways]
         finally:
             server.kill()
     report.show("streams_frames", rows, as_json=options.json)
