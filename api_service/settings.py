@@ -59,11 +59,11 @@ class ApiSettings(RedisSettings, QueueSettings, LogSettings, UrlSettings, Access
         default=1_000, ge=0, description="Clients that one API process lets follow jobs' events at the same time."
     )
     stream_min_share: float = Field(
-        default=0.1,
+        default=0.01,
         ge=0,
         le=1,
-        description="A live stream is refused when workers could give streams less than this share of the frames that "
-        "they ask of its model, by the workers' speed of late; 0 admits every stream.",
+        description="A live stream is refused when others use its model and workers could give all of them less than "
+        "this share of the frames that they ask for, by the workers' speed of late; 0 admits every stream.",
     )
     event_heartbeat_s: float = Field(
         default=15, gt=0, description="Seconds without an event before a follower of a job gets a heartbeat."

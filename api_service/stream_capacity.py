@@ -1,7 +1,8 @@
 """Whether the workers can take one more stream: what streams ask of a model beside what workers have shown to do.
 
 Live streams leave frames out when there is too much, so a stream is refused only where everybody would be left with too
-little (VISIONFLEET_STREAM_MIN_SHARE). A model that never ran has no known speed and is admitted; files wait their turn.
+little (VISIONFLEET_STREAM_MIN_SHARE), and never the only one. A model that never ran has no known speed and is admitted;
+files wait their turn.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def check(fleet: Fleet, streams: Iterable[Stream], spec: PipelineSpec, seen: Map
             asked.update(demand(fleet, stream.spec, stream.status.get("sources", {})))
     for model, frames in wanted.items():
         able, total = capacity(fleet, model), asked[model] + frames
-        if able and able < share * total:
+        if asked[model] and able and able < share * total:
             raise StreamsOverloaded(
                 f"The workers do about {able:.0f} frames/s of {model!r}, and with this one streams would ask for "
                 f"{total:.0f}: lower `max_fps`, end a stream, or start a worker.",

@@ -54,6 +54,10 @@ def test_a_lower_rate_files_and_unknown_speeds_are_admitted() -> None:
     stream_capacity.check(fleet(30.0), asked_less, spec(), {"0": LIVE}, 0.1)
 
 
+def test_the_only_stream_is_admitted_however_slow_the_model() -> None:
+    stream_capacity.check(fleet(0.1), [], spec(), {"0": LIVE}, 0.1)
+
+
 def test_draining_workers_do_not_count() -> None:
     stream_capacity.check(fleet(1.0, state="draining"), running(9), spec(), {"0": LIVE}, 0.1)
 
