@@ -1,8 +1,8 @@
 """Whether the workers can take one more stream: what streams ask of a model beside what workers have shown to do.
 
-Live streams leave frames out when there is too much, so a stream is refused only where everybody would be left with too
-little (VISIONFLEET_STREAM_MIN_SHARE), and never the only one. A model that never ran has no known speed and is admitted;
-files wait their turn.
+Live streams leave frames out when there is too much, so a stream is refused only where everybody would be left with
+too little (VISIONFLEET_STREAM_MIN_SHARE), and never the only one. A model that never ran has no known speed and is
+admitted; files wait their turn.
 """
 
 from __future__ import annotations

@@ -48,6 +48,7 @@ def test_efficiency() -> None:
     assert all(row["ratio"] == pytest.approx(row["served img/s"] / row["loop img/s"]) for row in cases.values())
 
 
+@pytest.mark.timeout(300)  # two sides with a process, a system and a camera each
 def test_streams() -> None:
     options = ("--cameras", "1", "--seconds", "2", "--warm", "1", "--fps", "5")
     sides = {row["side"]: row for row in rows("bench.streams", *options)}
