@@ -8,7 +8,9 @@ MOST = 400
 SOURCES = {".py", ".js", ".mjs", ".css", ".html", ".lua", ".sh", ".toml"}
 
 # path -> why it is longer
-ALLOWED: dict[str, str] = {}
+ALLOWED: dict[str, str] = {
+    "client/visionfleet/errors/mirrored.py": "made from the server's errors, one short class for each",
+}
 
 
 def test_no_source_file_is_too_long() -> None:
