@@ -8,7 +8,7 @@ import contextlib
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from api_service import catalog
+from api_service import catalog, streams
 from api_service.context import BACKEND, METRICS, STREAMS
 from api_service.route import Route
 from shared.errors import QueueUnavailable
@@ -23,9 +23,8 @@ async def metrics(request: web.Request) -> web.Response:
         fleet, letters = None, 0
     video = None
     with contextlib.suppress(QueueUnavailable):
-        store = request.app[STREAMS]
-        found = [StreamFigures(one.id, one.state, one.status) for one in await store.all()]
-        video = found, await store.streamers()
+        found = [StreamFigures(one.id, one.state, one.status) for one in await streams.listed(request)]
+        video = found, await request.app[STREAMS].streamers()
     text = await asyncio.to_thread(request.app[METRICS].render, fleet, letters, video)  # it reads files of /proc
     return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
