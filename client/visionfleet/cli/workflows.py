@@ -13,7 +13,7 @@ from visionfleet.cli import options
 from visionfleet.cli.console import out as console
 from visionfleet.cli.console import row, say, table, write_json
 from visionfleet.cli.exits import EPILOG
-from visionfleet.cli.graph import svg
+from visionfleet.cli.graph import png, svg
 from visionfleet.errors import InvalidRequest, NotInstalled
 
 app = typer.Typer(help="Workflows: blocks connected to a graph.", no_args_is_help=True)
@@ -22,7 +22,7 @@ Images = Annotated[
     list[str] | None, typer.Option("--image", "-i", help="[NAME=]FILE or URL; several of one name make a batch.")
 ]
 Parameters = Annotated[list[str] | None, typer.Option("--parameter", "-p", help="NAME=VALUE; JSON or text.")]
-Output = Annotated[Path, typer.Option("--output", "-o", help="Where to write the drawing (.svg).")]
+Output = Annotated[Path, typer.Option("--output", "-o", help="Where to write the drawing (.svg or .png).")]
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A JSON or YAML file.", exists=True, dir_okay=False)]
 
 
@@ -93,10 +93,12 @@ def graph(
     file: File,
     output: Output = Path("workflow.svg"),
 ) -> None:
-    """Draw a definition's graph as SVG; needs no server."""
-    if output.suffix.lower() != ".svg":
-        raise InvalidRequest(f"The drawing is SVG; give a file name that ends with .svg, not {output.suffix!r}.")
-    output.write_text(svg(read(file)))
+    """Draw a definition's graph as SVG or PNG; needs no server."""
+    kind = output.suffix.lower()
+    if kind not in (".svg", ".png"):
+        raise InvalidRequest(f"The drawing is SVG or PNG; the file name ends with .svg or .png, not {output.suffix!r}.")
+    definition = read(file)
+    output.write_bytes(png(definition) if kind == ".png" else svg(definition).encode())
     say(f"Wrote {output}.")
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 from visionfleet.cli import workflows
 from visionfleet.cli.app import app
-from visionfleet.cli.graph import layers, svg
-from visionfleet.errors import InvalidRequest
+from visionfleet.cli.graph import HEIGHT, drawing, layers, png, svg
+from visionfleet.errors import InvalidRequest, NotInstalled
 
 DEFINITION = {
     "version": "1.0",
@@ -34,11 +36,22 @@ def test_every_node_stands_right_of_what_it_needs() -> None:
 
 
 def test_the_drawing_is_svg_with_every_name() -> None:
-    drawing = svg(DEFINITION)
-    root = ElementTree.fromstring(drawing)
+    drawn = svg(DEFINITION)
+    root = ElementTree.fromstring(drawn)
     texts = {element.text for element in root.iter("{http://www.w3.org/2000/svg}text")}
     assert {"image", "gate", "find", "draw", "o", "<Draw>"} <= texts
-    assert drawing.count("stroke-dasharray") == 1
+    assert drawn.count("stroke-dasharray") == 1
+
+
+def test_an_edge_over_several_columns_passes_no_box() -> None:
+    steps = [{"type": "A", "name": "a", "x": "$inputs.image"}, {"type": "B", "name": "b", "x": "$steps.a.o"}]
+    far = {"type": "C", "name": "c", "x": "$steps.b.o", "y": "$inputs.image"}
+    drawn = drawing({"inputs": DEFINITION["inputs"], "steps": [*steps, far]})
+    level = [curve.points[0] for curve in drawn.curves if curve.points[0][1] == curve.points[3][1]]
+    assert sum(curve.arrow for curve in drawn.curves) == 4
+    assert len(level) > 4  # the lanes beside a and b
+    for x, y in level:
+        assert not any(node.x == x and node.y <= y <= node.y + HEIGHT for node in drawn.nodes)
 
 
 def test_a_circle_is_drawn_too() -> None:
@@ -55,6 +68,21 @@ def test_graph_reads_json_and_yaml_and_writes_a_file(tmp_path: Path) -> None:
     assert "find" in drawing.read_text()
     with pytest.raises(InvalidRequest, match="SVG"):
         workflows.graph(definition, tmp_path / "d.gif")
+
+
+def test_graph_draws_png_without_graphviz(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    definition, drawing = tmp_path / "d.json", tmp_path / "d.png"
+    definition.write_text(json.dumps(DEFINITION))
+    assert CliRunner().invoke(app, ["workflows", "graph", str(definition), "-o", str(drawing)]).exit_code == 0
+    with Image.open(drawing) as picture:
+        root = ElementTree.fromstring(svg(DEFINITION))
+        assert picture.format == "PNG"
+        assert picture.size == (2 * int(root.attrib["width"]), 2 * int(root.attrib["height"]))
+        colors = {color for _, color in picture.getcolors(1 << 20)}
+    assert {(255, 255, 255), (219, 234, 254), (241, 245, 249), (220, 252, 231), (71, 85, 105)} <= colors
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(NotInstalled, match="pillow"):
+        png(DEFINITION)
 
 
 @pytest.mark.parametrize("text", ["[1]", "a: [", "text"])
