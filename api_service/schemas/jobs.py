@@ -118,7 +118,10 @@ class JobSummary(Answer):
 class JobAnswer(JobSummary):
     """A job as it is now."""
 
-    timings: dict[str, float] = Field(description="Milliseconds: queue, decode, preprocess, infer, post, total.")
+    timings: dict[str, float] = Field(
+        description="Milliseconds: `queue_ms`, `decode_ms`, `preprocess_ms`, `infer_ms`, `post_ms`, `total_ms`; "
+        "of a workflow `step:<name>_ms` for each step."
+    )
     batch: int | None
     outputs: list[JobOutput]
     error: JobError | None

@@ -5,6 +5,7 @@ Names and meanings are those of Roboflow's active learning configuration.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
@@ -25,7 +26,7 @@ class Limit(BaseModel):
     value: int = Field(ge=0)
 
 
-class StrategyBase(BaseModel):
+class StrategyBase(BaseModel, ABC):
     """What all strategies have. ``picks`` looks at the predictions of one picture."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -34,9 +35,9 @@ class StrategyBase(BaseModel):
     tags: list[str] = Field(default_factory=list, max_length=20, description="Given to its pictures.")
     limits: list[Limit] = Field(default_factory=list, max_length=3, description="Pictures per minute, hour and day.")
 
+    @abstractmethod
     def picks(self, rows: Rows, chance: Chance) -> bool:
         """Whether a picture with these predictions is collected."""
-        raise NotImplementedError
 
 
 class RandomStrategy(StrategyBase):

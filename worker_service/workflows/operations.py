@@ -56,7 +56,7 @@ def run(params: Mapping[str, Any], images: Sequence[bytes], around: Surroundings
     with Session(plan, around.services, around.init_values, around.executor) as session:
         without = tuple(params.get("excluded_fields") or ())
         result = session.run(inputs, serialised=True, without=without, proceed=around.proceed)
-    around.timings |= {f"step:{name}": ms for name, ms in result.trace.step_timings().items()}
+    around.timings |= {f"step:{name}_ms": ms for name, ms in result.trace.step_timings().items()}
     answer: dict[str, Any] = {"outputs": result.outputs}
     if params.get("enable_profiling"):
         answer["profiler_trace"] = result.trace.events()

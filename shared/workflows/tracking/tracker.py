@@ -5,6 +5,7 @@ A tracker says how boxes are matched (``associate``) and which of the rest begin
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -72,7 +73,7 @@ USUAL = Life()
 QUICK = Life(consecutive=2)
 
 
-class Tracker:
+class Tracker(ABC):
     """Tracks of one video. Not for several threads at once."""
 
     remembered = 1  # boxes of a track that are kept
@@ -82,13 +83,13 @@ class Tracker:
         self.frame, self.last_id = 0, 0
         self.tracks: list[Track] = []
 
+    @abstractmethod
     def associate(self, frame: Frame) -> None:
         """Match tracks with boxes: calls ``match``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def begins(self, frame: Frame) -> list[int]:
         """Which boxes without a track begin one."""
-        raise NotImplementedError
 
     def update(self, xyxy: npt.ArrayLike, confidence: npt.ArrayLike) -> Ids:
         """The track id of each box [N, 4] of the next frame, NO_ID where there is none (yet)."""

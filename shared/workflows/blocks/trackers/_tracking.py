@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Annotated, Any, Generic, TypeVar
@@ -33,7 +34,7 @@ class TrackerFields(StepFields):
     instances_cache_size: int = 16384
 
 
-class TrackerBlock(Block, Generic[T]):
+class TrackerBlock(Block, ABC, Generic[T]):
     """Base of the tracker blocks."""
 
     category = "transformation"
@@ -46,9 +47,9 @@ class TrackerBlock(Block, Generic[T]):
         self._trackers: PerVideo[T] = PerVideo(lambda: self.begin(self.defaults(), 30))
         self._seen: PerVideo[OrderedDict[int, None]] = PerVideo(OrderedDict)
 
+    @abstractmethod
     def begin(self, values: Mapping[str, Any], fps: float) -> T:
         """A tracker for a new video."""
-        raise NotImplementedError
 
     def defaults(self) -> dict[str, Any]:
         """What fields are when a definition says null."""

@@ -2,66 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import supervision as sv
-from pydantic import Field
-
-from shared.errors import InvalidRequest
-from shared.workflows import kinds
-from shared.workflows.batch import Batch
-from shared.workflows.block import Block
-from shared.workflows.fields import AnyRef, BoxesRef, StepFields
-from shared.workflows.uql import AnyOperation, chain
-from shared.workflows.uql.base import CURRENT
+from shared.workflows.blocks.transformations._operations import OperationsBlock
 
 
-class DetectionsTransformation(Block):
+class DetectionsTransformation(OperationsBlock):
     """Filter, sort, pick, rename, shift and grow, one after the other."""
 
     ids = ("roboflow_core/detections_transformation@v1", "DetectionsTransformation")
     label = "Detections Transformation"
     summary = "Change detections by a chain of operations."
-    category = "transformation"
-    outputs = {"predictions": kinds.BOXES}
-    batch = ("predictions",)
-    batch_or_scalar = ("operations_parameters",)
-
-    class Fields(StepFields):
-        """``operations_parameters`` are values that operations name, such as a list of classes."""
-
-        predictions: BoxesRef
-        operations: list[AnyOperation]
-        operations_parameters: dict[str, AnyRef] = Field(default_factory=dict)
-
-    def run(
-        self,
-        predictions: Batch[sv.Detections],
-        operations: list[AnyOperation],
-        operations_parameters: dict[str, Any],
-    ) -> list[dict[str, Any]]:
-        """The changed detections of each image."""
-        return transformed(predictions, operations, operations_parameters)
-
-
-def transformed(
-    predictions: Batch[sv.Detections], operations: list[AnyOperation], parameters: dict[str, Any]
-) -> list[dict[str, Any]]:
-    """Run the operations on each image's detections; a parameter that is a ``Batch`` has a value for each image.
-
-    Raises InvalidRequest when they do not make detections of detections, or a parameter has the operand's own name.
-    """
-    if CURRENT in parameters:
-        raise InvalidRequest(f"operations_parameters may not be called {CURRENT!r}: that is the detections' own name.")
-    count = len(predictions)
-    values = {
-        name: value.broadcast(count) if isinstance(value, Batch) else [value] * count
-        for name, value in parameters.items()
-    }
-    answers = []
-    for i, found in enumerate(predictions):
-        made = chain(operations, found, {name: value[i] for name, value in values.items()})
-        if not isinstance(made, sv.Detections):
-            raise InvalidRequest(f"The operations make {type(made).__name__} of detections; they must keep detections.")
-        answers.append({"predictions": made})
-    return answers

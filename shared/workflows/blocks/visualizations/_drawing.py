@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -81,12 +82,12 @@ class Visualization(Block):
     outputs = {"image": (kinds.IMAGE,)}
 
 
-class Annotation(Visualization):
+class Annotation(Visualization, ABC):
     """Base of those that draw detections with one of supervision's annotators; without detections they draw nothing."""
 
+    @abstractmethod
     def annotator(self, values: Mapping[str, Any]) -> Any:
         """The annotator that the step's values ask for."""
-        raise NotImplementedError
 
     def run(self, image: WorkflowImage, predictions: sv.Detections, **values: Any) -> dict[str, Any]:
         """The drawn image."""
