@@ -12,9 +12,10 @@ from api_service.context import BACKEND, SETTINGS, WORKFLOWS, call_of
 from api_service.images import at_index, check_count, load
 from api_service.inference import failure_of, note_timings
 from api_service.schemas.base import ImageReference
+from api_service.schemas.batches import BatchWorkflow
 from api_service.schemas.workflows import RunOptions, WorkflowRun
 from shared import keys
-from shared.errors import InvalidImage, NotFound, NoWorkerForHardware, VisionfleetError
+from shared.errors import InvalidImage, InvalidRequest, NotFound, NoWorkerForHardware, VisionfleetError
 from shared.jobs import Job
 from shared.workflows.store import LOCAL
 
@@ -52,6 +53,36 @@ async def job_of_run(request: web.Request, wanted: WorkflowRun) -> Job:
     job = job_of(request, "run", params | {"specification": specification})
     job.params["inputs"] = await take_images(request, specification, wanted.inputs, job.inputs)
     return job
+
+
+async def batch_params(request: web.Request, wanted: BatchWorkflow, *, check: bool) -> dict[str, Any]:
+    """What each job of a batch is told; its image is the job's only file.
+
+    Raises InvalidRequest, WorkflowNotFound, and with ``check`` what is wrong with the definition.
+    """
+    if wanted.image is not None and wanted.image in wanted.inputs:
+        raise InvalidRequest(f"The batch's images are the input {wanted.image!r}; `workflow.inputs` may not have it.")
+    specification: Mapping[str, Any] = wanted.specification or {}
+    if wanted.id is not None:
+        specification = await saved(request, LOCAL, wanted.id, wanted.version)
+    names = image_inputs(specification)
+    free = [name for name in names if name not in wanted.inputs]
+    if wanted.image is None and len(free) != 1:
+        raise InvalidRequest(
+            f"The workflow has {len(free)} image inputs; say in `workflow.image` which takes the batch's."
+        )
+    image = wanted.image or free[0]
+    if image not in names or set(free) - {image}:
+        raise InvalidRequest(
+            f"A batch gives a workflow one image each; its image inputs are: {', '.join(names) or 'none'}."
+        )
+    if set(names) & set(wanted.inputs):
+        raise InvalidRequest("A batch's workflow has no other images than the batch's.")
+    params = run_params(wanted.excluded_fields, wanted.enable_profiling, wanted.disable_sinks)
+    params |= {"specification": specification, "inputs": {**wanted.inputs, image: {IMAGE: 0}}}
+    if check:
+        await ask(request, "validate", specification=specification)
+    return job_of(request, "run", params).params
 
 
 def job_of(request: web.Request, do: str, params: Mapping[str, Any]) -> Job:

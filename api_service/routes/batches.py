@@ -11,10 +11,11 @@ from typing import Any
 
 from aiohttp import web
 
-from api_service import body, catalog, fetching, jobs, reply, uploads
+from api_service import body, catalog, fetching, jobs, reply, uploads, workflows
 from api_service.context import BATCH_SETTINGS, BATCHES, SETTINGS, call_of
 from api_service.route import Route
 from api_service.schemas.batches import BatchAnswer, BatchesAnswer, BatchesQuery, BatchRequest, ResultsQuery
+from shared import keys
 from shared.batches.batch import Batch, BatchNotFound
 from shared.batches.settings import BatchSettings
 from shared.batches.store import Item
@@ -119,6 +120,9 @@ async def plan(
     request: web.Request, batch_id: str, wanted: BatchRequest, source: tuple[dict[str, Any], list[str]]
 ) -> tuple[Batch, list[str]]:
     """The batch and the names of its items. Refuses what nobody can run unless the caller is ready to wait."""
+    params = wanted.params
+    if wanted.workflow is not None:
+        params = await workflows.batch_params(request, wanted.workflow, check=not wanted.allow_pending)
     model, hardware = await target(request, wanted)
     settings = request.app[SETTINGS]
     described, names = source
@@ -127,7 +131,7 @@ async def plan(
         model=model,
         hardware=hardware,
         source=described,
-        params=wanted.params,
+        params=params,
         metadata=wanted.metadata,
         timeout_ms=int((wanted.timeout or settings.job_timeout_s) * 1000),
         result_ttl_ms=int((wanted.result_ttl or settings.result_ttl_s) * 1000),
@@ -139,6 +143,10 @@ async def plan(
 
 async def target(request: web.Request, wanted: BatchRequest) -> tuple[str, str]:
     """Model id and hardware to queue under. What was uploaded already waits for a model that is being fetched."""
+    if wanted.workflow is not None:
+        if not wanted.allow_pending:
+            await workflows.check_workers(request, wanted.hardware)
+        return keys.WORKFLOW_QUEUE, wanted.hardware
     catalog.check_id(wanted.model)
     uploaded = request.content_type == "multipart/form-data"
     try:

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from typing_extensions import Self
 
 from api_service.schemas.base import Answer, Body, Hardware, StrictBody
+from api_service.schemas.workflows import WorkflowRun
+
+
+class BatchWorkflow(WorkflowRun):
+    """The workflow that a batch runs on each of its images; `inputs` has the values of all other inputs."""
+
+    image: str | None = Field(
+        default=None, description="The input that takes the image; the only image input when absent."
+    )
 
 
 class BatchRequest(StrictBody):
@@ -16,7 +26,8 @@ class BatchRequest(StrictBody):
     `zip`, or one `video`.
     """
 
-    model: str = Field(description="`name` or `project/version`.", examples=["shapes-detector"])
+    model: str = Field(default="", description="`name` or `project/version`.", examples=["shapes-detector"])
+    workflow: BatchWorkflow | None = Field(default=None, description="A workflow to run instead of a model.")
     urls: list[str] | None = Field(default=None, min_length=1, description="Image URLs.")
     folder: str | None = Field(default=None, min_length=1, description="A folder that the server may read.")
     video: str | None = Field(default=None, min_length=1, description="A video file that the server may read.")
@@ -34,6 +45,14 @@ class BatchRequest(StrictBody):
     )
     metadata: dict[str, str] = Field(default_factory=dict, max_length=50, description="Yours; given back unchanged.")
 
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if bool(self.model) == (self.workflow is not None):
+            raise ValueError("a batch has either `model` or `workflow`")
+        if self.workflow is not None and self.params:
+            raise ValueError("a workflow has its parameters in `workflow.inputs`")
+        return self
+
 
 class BatchAnswer(Answer):
     """A batch as it is now. Times are ISO 8601 in UTC, null while they have not come."""
@@ -41,7 +60,7 @@ class BatchAnswer(Answer):
     id: str
     state: Literal["queued", "running", "succeeded", "failed", "canceled"]
     source: Literal["urls", "files", "zip", "folder", "video"]
-    model: str
+    model: str = Field(description="Id of the model; of a workflow `@workflows`.")
     hardware: str
     total: int | None = Field(description="Images in the batch; null while it is not known.")
     done: int = Field(description="Images with a result.")

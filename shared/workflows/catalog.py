@@ -12,7 +12,7 @@ from shared.registry import Registry, submodule
 from shared.workflows import blocks
 from shared.workflows.block import Block
 
-ENGINE_VERSION = "1.15.0"
+ENGINE_VERSION = "1.17.0"
 """The version of the definition language and its semantics, as Roboflow counts it."""
 
 Catalog = Registry[type[Block]]

@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.registry import DuplicateName, Registry
 from shared.workflows import definition as written
-from shared.workflows import errors, graph, inner, kinds, lineage, steps
+from shared.workflows import errors, graph, inner, lineage, steps
 from shared.workflows.catalog import Catalog, core, unique
 from shared.workflows.definition import Raw, WorkflowOutput
 from shared.workflows.errors import BlockError
@@ -29,17 +29,16 @@ def compile_workflow(raw: Raw, catalog: Catalog | None = None, resolve: Resolve 
     catalog = catalog or core()
     checked = written.parse(raw)
     flat = inner.inline({"steps": checked.steps}, resolve)
-    catalog = _with_python(catalog, [*(raw.get("dynamic_blocks_definitions") or []), *flat.python])
+    catalog = with_python(catalog, [*(raw.get("dynamic_blocks_definitions") or []), *flat.python])
     plan = Plan({item.name: item for item in checked.inputs}, steps.parse(flat.steps, catalog), [], flat.groups)
-    _check_kinds_of_inputs(plan)
     graph.connect(plan)
     lineage.annotate(plan)
     plan.outputs = [_output(plan, flat, output) for output in checked.outputs]
     return plan
 
 
-def _with_python(catalog: Catalog, definitions: Sequence[Any]) -> Catalog:
-    """The catalog with the Python blocks that the definition brings."""
+def with_python(catalog: Catalog, definitions: Sequence[Any]) -> Catalog:
+    """The catalog with the Python blocks that a definition brings. Raises DynamicBlockError."""
     if not definitions:
         return catalog
     extended: Catalog = Registry("workflow block")
@@ -51,15 +50,6 @@ def _with_python(catalog: Catalog, definitions: Sequence[Any]) -> Catalog:
                 message = f"There is a block {name!r} already; call the Python block something else."
                 raise errors.DynamicBlockError(message, errors.DYNAMIC_BLOCKS, inner=error) from error
     return extended
-
-
-def _check_kinds_of_inputs(plan: Plan) -> None:
-    for item in plan.inputs.values():
-        try:
-            kinds.known(item.kind)
-        except ValueError as error:
-            block = BlockError(f"$inputs.{item.name}", item.type, "kind", str(error))
-            raise errors.WorkflowSyntaxError(f"Input {item.name!r}: {error}", errors.PARSING, [block], error) from error
 
 
 def _output(plan: Plan, flat: Inlined, output: WorkflowOutput) -> OutputPlan:

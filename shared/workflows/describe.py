@@ -15,9 +15,12 @@ from shared.workflows.catalog import Catalog, unique
 from shared.workflows.definition import Raw, WorkflowInput, WorkflowOutput
 from shared.workflows.fields import Slot
 from shared.workflows.plan import Plan
+from shared.workflows.python import blocks as python
 from shared.workflows.selectors import Ref
+from shared.workflows.uql.describe import query_language
 
 CORE = "workflows_core"
+DYNAMIC = "dynamic_workflows_blocks"
 
 
 def blocks(catalog: Catalog, version: str | None = None) -> dict[str, Any]:
@@ -28,8 +31,8 @@ def blocks(catalog: Catalog, version: str | None = None) -> dict[str, Any]:
         "declared_kinds": [kind.to_dict() for kind in kinds.every()],
         "kinds_connections": _kinds_connections(chosen),
         "primitives_connections": list(_primitives(chosen)),
-        "universal_query_language_description": {"operations_description": [], "operators_descriptions": []},
-        "dynamic_block_definition_schema": {},
+        "universal_query_language_description": query_language(),
+        "dynamic_block_definition_schema": python.Definition.model_json_schema(),
     }
 
 
@@ -40,7 +43,7 @@ def block_details(block: type[Block]) -> dict[str, Any]:
         "block_class": f"{block.__module__}.{block.__name__}",
         "block_schema": schema(block),
         "outputs_manifest": outputs(block.outputs),
-        "block_source": CORE if block.__module__.startswith("shared.workflows.") else block.__module__.split(".")[0],
+        "block_source": _source(block),
         "fully_qualified_block_class_name": f"{block.__module__}.{block.__name__}",
         "human_friendly_block_name": block.label,
         "manifest_type_identifier": block.ids[0],
@@ -51,6 +54,12 @@ def block_details(block: type[Block]) -> dict[str, Any]:
         "dimensionality_reference_property": block.reference,
         "output_dimensionality_offset": block.output_offset,
     }
+
+
+def _source(block: type[Block]) -> str:
+    if issubclass(block, python.PythonBlock):
+        return DYNAMIC
+    return CORE if block.__module__.startswith("shared.workflows.") else block.__module__.split(".")[0]
 
 
 def schema(block: type[Block]) -> dict[str, Any]:
@@ -110,7 +119,7 @@ def interface(plan: Plan) -> dict[str, Any]:
         "inputs": inputs,
         "outputs": found,
         "typing_hints": {name: one["serialised_data_type"] for name, one in described.items()},
-        "kinds_schemas": {name: {} for name in described},
+        "kinds_schemas": {name: kinds.schema(name) for name in described},
     }
 
 

@@ -92,7 +92,9 @@ def video_metadata(value: Any, where: str) -> VideoMetadata:
     if not isinstance(value, Mapping):
         raise InvalidRequest(f"{where} is no video metadata: an object with video_identifier and frame_number is.")
     stamp = value.get("frame_timestamp")
-    known = {name: value[name] for name in ("fps", "measured_fps", "comes_from_video_file") if name in value}
+    known = {
+        name: value[name] for name in ("fps", "measured_fps", "comes_from_video_file", "total_frames") if name in value
+    }
     if stamp is not None:
         known["frame_timestamp"] = stamp if isinstance(stamp, datetime) else datetime.fromisoformat(str(stamp))
     return VideoMetadata(str(value["video_identifier"]), int(value["frame_number"]), **known)

@@ -86,10 +86,10 @@ def build(
 
     ``prediction_type``, ``inference_id`` and the like may be given as one value for all.
     """
-    boxes = np.asarray(xyxy, dtype=np.float32).reshape(-1, 4)
+    boxes = np.asarray(xyxy, dtype=np.float64).reshape(-1, 4)
     count = len(boxes)
     if not count:
-        return empty()
+        return empty() if image is None else attach(empty(), image)
     fields: dict[str, Any] = {
         name: np.asarray(columns.pop(name)) for name in ("mask", "tracker_id") if columns.get(name) is not None
     }
@@ -100,7 +100,7 @@ def build(
         data[name] = _array(value if per_detection else [value] * count)
     found = sv.Detections(
         xyxy=boxes,
-        confidence=np.asarray(confidence, dtype=np.float32),
+        confidence=np.asarray(confidence, dtype=np.float64),
         class_id=np.asarray(class_id, dtype=int),
         data=data,
         **fields,
@@ -110,10 +110,11 @@ def build(
 
 def attach(detections: sv.Detections, image: WorkflowImage) -> sv.Detections:
     """Write into the detections which image they are in and where it lies; changes and returns them."""
-    if not len(detections):
-        return detections
     count = len(detections)
     width, height = image.size
+    if not count:
+        detections.metadata[IMAGE_DIMENSIONS] = [height, width]
+        return detections
     detections.data[IMAGE_DIMENSIONS] = np.array([[height, width]] * count)
     parts: tuple[tuple[str, str, str, ImageParentMetadata], ...] = (
         (PARENT_ID, PARENT_COORDINATES, PARENT_DIMENSIONS, image.parent_metadata),
@@ -237,7 +238,7 @@ def to_root(detections: sv.Detections) -> sv.Detections:
 def scaled(detections: sv.Detections, factor: float) -> sv.Detections:
     """A copy with all coordinates multiplied, and masks resized."""
     made = copied(detections)
-    made.xyxy = (made.xyxy * factor).astype(np.float32)
+    made.xyxy = made.xyxy * factor
     if made.mask is not None:
         masks = [np.asarray(mask, np.uint8) for mask in made.mask]
         size = (max(1, round(masks[0].shape[1] * factor)), max(1, round(masks[0].shape[0] * factor)))
@@ -266,9 +267,8 @@ def names(detections: sv.Detections) -> list[str]:
 
 
 def _is_root(data: Mapping[str, Any], height: int, width: int) -> bool:
-    """Whether the boxes are in the root image already."""
-    same = tuple(int(value) for value in data.get(IMAGE_DIMENSIONS, [(height, width)])[0]) == (height, width)
-    return same and str(data.get(PARENT_ID, [""])[0]) == str(data.get(ROOT_PARENT_ID, [""])[0])
+    """Whether the boxes are in an image of the root's size already."""
+    return tuple(int(value) for value in data.get(IMAGE_DIMENSIONS, [(height, width)])[0]) == (height, width)
 
 
 def _placed_masks(masks: npt.NDArray[np.bool_], x: int, y: int, size: tuple[int, int]) -> npt.NDArray[np.bool_]:

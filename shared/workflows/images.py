@@ -52,6 +52,7 @@ class VideoMetadata:
     fps: float | None = 30.0
     measured_fps: float | None = None
     comes_from_video_file: bool | None = None
+    total_frames: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values; the time in ISO form."""

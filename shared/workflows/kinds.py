@@ -90,8 +90,32 @@ def known(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def describe(name: str) -> dict[str, Any]:
-    """The wire form of one kind."""
-    return _KINDS[name].to_dict()
+    """The wire form of one kind; of one that nobody declared, which an input may have, its name."""
+    return _KINDS.get(name, Kind(name, name)).to_dict()
+
+
+def schema(name: str) -> dict[str, Any]:
+    """JSON schema of a kind's values as they are sent; empty where anything may be."""
+    return _SCHEMAS.get(describe(name)["serialised_data_type"], {})
+
+
+_SCHEMAS: dict[str, dict[str, Any]] = {
+    "str": {"type": "string"},
+    "bool": {"type": "boolean"},
+    "int": {"type": "integer"},
+    "float": {"type": "number"},
+    "dict": {"type": "object"},
+    "List[Any]": {"type": "array"},
+    "List[str]": {"type": "array", "items": {"type": "string"}},
+    "List[dict]": {"type": "array", "items": {"type": "object"}},
+    "List[float]": {"type": "array", "items": {"type": "number"}},
+    "List[List[int]]": {"type": "array", "items": {"type": "array", "items": {"type": "number"}}},
+    "Tuple[int, int]": {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2},
+    "Union[str, List[int]]": {
+        "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "integer"}, "minItems": 3, "maxItems": 3}]
+    },
+}
+"""By how a kind is sent."""
 
 
 def every() -> list[Kind]:

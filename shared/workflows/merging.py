@@ -58,7 +58,7 @@ def merged(sets: Sequence[sv.Detections]) -> sv.Detections:
     }
     columns = list(dict.fromkeys(name for part in parts for name in part.data))
     return sv.Detections(
-        xyxy=np.concatenate([part.xyxy for part in parts]).astype(np.float32),
+        xyxy=np.concatenate([part.xyxy for part in parts]).astype(np.float64),
         mask=_masks(parts),
         data={name: _column(name, parts) for name in columns},
         **fields,

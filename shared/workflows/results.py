@@ -37,7 +37,17 @@ def construct(plan: Plan, data: RunData) -> list[dict[str, Any]]:
 def _value(data: RunData, output: OutputPlan, row: Index) -> Any:
     if isinstance(output.source, Ref):
         return _of(data, output, output.source, row)
-    return {name: _of(data, output, ref, row) for name, ref in output.source.items()}
+    found = {name: _of(data, output, ref, row) for name, ref in output.source.items()}
+    depths = {len(data.plan.lineage_of(ref)) - len(row) for ref in output.source.values()}
+    return _together(found, depths.pop()) if len(depths) == 1 else found
+
+
+def _together(found: dict[str, Any], depth: int) -> Any:
+    """All outputs of a step: one dictionary per element, at whatever depth its elements are."""
+    if depth < 1 or not found:
+        return found
+    rows = zip(*found.values(), strict=True)
+    return [_together(dict(zip(found, values, strict=True)), depth - 1) for values in rows]
 
 
 def _of(data: RunData, output: OutputPlan, ref: Ref, row: Index) -> Any:

@@ -32,6 +32,8 @@ PASSED_ON = (
     columns.CODE_TEXT,
 )
 """Columns that are sent as they are, where blocks wrote them."""
+NULLABLE = frozenset({columns.NEAREST_TARGET_DISTANCE})
+"""Of these also the nulls: they say that there is nothing near."""
 
 
 def from_rows(
@@ -42,7 +44,7 @@ def from_rows(
     Masks come from ``rle`` or ``points``, keypoints from ``keypoints``.
     """
     if not rows:
-        return columns.empty()
+        return columns.empty() if image is None else columns.attach(columns.empty(), image)
     x, y, w, h = (np.array([float(row[name]) for row in rows]) for name in ("x", "y", "width", "height"))
     made = columns.build(
         np.stack([x - w / 2, y - h / 2, x + w / 2, y + h / 2], axis=1),
@@ -66,10 +68,11 @@ def from_rows(
 
 
 def to_rows(detections: sv.Detections, *, rle: bool = False) -> dict[str, Any]:
-    """The wire form: ``image`` with its size (null where there are no detections) and ``predictions``."""
+    """The wire form: ``image`` with its size (null where nothing tells it) and ``predictions``."""
     data: Mapping[str, Any] = detections.data
     dimensions = data.get(columns.IMAGE_DIMENSIONS, [])
-    height, width = (int(value) for value in dimensions[0]) if len(dimensions) else (None, None)
+    known = dimensions[0] if len(dimensions) else detections.metadata.get(columns.IMAGE_DIMENSIONS)
+    height, width = (None, None) if known is None else (int(value) for value in known)
     found = [row for i in range(len(detections)) if (row := _row(detections, i, rle=rle)) is not None]
     return {"image": {"width": width, "height": height}, "predictions": found}
 
@@ -90,7 +93,8 @@ def _row(detections: sv.Detections, i: int, *, rle: bool) -> dict[str, Any] | No
     row |= _lineage(data, i)
     if columns.KEYPOINTS_XY in data:
         row["keypoints"] = _keypoints(data, i)
-    return row | {name: plain(data[name][i]) for name in PASSED_ON if name in data and data[name][i] is not None}
+    shown = {name: plain(data[name][i]) for name in PASSED_ON if name in data}
+    return row | {name: value for name, value in shown.items() if value is not None or name in NULLABLE}
 
 
 def _add_mask(row: dict[str, Any], detections: sv.Detections, i: int, *, rle: bool) -> bool:
@@ -104,7 +108,9 @@ def _add_mask(row: dict[str, Any], detections: sv.Detections, i: int, *, rle: bo
     if rle:
         row["rle_mask"] = {"size": list(mask.shape), "counts": compressed(_counts(mask))}
         return bool(mask.any())
-    outline = largest_outline(mask)
+    zone = detections.data.get(columns.POLYGON)
+    drawn = mask.any() and zone is not None and zone[i] is not None and len(zone[i]) > 2
+    outline = [(x, y) for x, y in np.asarray(zone[i], float)] if drawn else largest_outline(mask)
     row["points"] = [{"x": float(x), "y": float(y)} for x, y in outline]
     return bool(len(outline))
 

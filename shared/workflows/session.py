@@ -110,17 +110,16 @@ class Session:
             for output in self.plan.outputs
             if output.output.name not in without
         }
-        return [
-            {
-                name: (
-                    {part: serialise.write(row[name][part], found[part]) for part in found}
-                    if isinstance(found, dict)
-                    else serialise.write(row[name], found)
-                )
-                for name, found in names.items()
-            }
-            for row in outputs
-        ]
+        return [{name: _written(row[name], found) for name, found in names.items()} for row in outputs]
+
+
+def _written(value: Any, names: Any) -> Any:
+    """A value for JSON; ``names`` are its kinds, by output where it is all outputs of a step."""
+    if not isinstance(names, dict):
+        return serialise.write(value, names)
+    if isinstance(value, list):
+        return [_written(item, names) for item in value]
+    return {part: serialise.write(value[part], found) for part, found in names.items()}
 
 
 def _kinds(plan: Plan, source: Ref | dict[str, Ref]) -> Any:

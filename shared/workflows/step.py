@@ -39,7 +39,7 @@ class StepRun:
         if data.allowed(step, ()) and (self.block.accepts_empty or not self._empty_scalar()):
             fields = {name: self._alone(name) for name in self._names}
             answer = self._call(fields, 1)
-            if step.alone and step.block.spec.takes_batches:
+            if step.alone and step.block.batch:
                 answer = self._list(answer, 1)[0]
         self._keep([()] if answer is not None else [], [answer])
 
@@ -56,7 +56,8 @@ class StepRun:
             self._keep([], [])
             return
         if block.output_offset == -1 and self._has_batch_data():
-            where = [index for index in self.data.parts[step.lineage] if self.data.allowed(step, index)]
+            parts = self.data.parts[step.lineage]
+            where = [index for index, children in parts.items() if children and self.data.allowed(step, index)]
         else:
             where = [index for index in self.data.indices[step.lineage] if self._runs_for(index)]
         if block.spec.takes_batches:

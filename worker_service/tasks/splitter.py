@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from shared import keys
 from shared.batches.batch import Batch
 from shared.batches.settings import BatchSettings
 from shared.batches.store import BatchStore
@@ -115,6 +116,7 @@ class Splitter:
         job = Job(
             id=batch.job_id(index),
             model=batch.model,
+            kind="workflow" if batch.model == keys.WORKFLOW_QUEUE else "infer",
             inputs=[image],
             params=batch.params,
             hardware=batch.hardware,

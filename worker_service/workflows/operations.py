@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from shared.errors import InvalidRequest
 from shared.workflows import describe, plugins
 from shared.workflows.catalog import ENGINE_VERSION, Catalog
-from shared.workflows.compiler import compile_workflow
+from shared.workflows.compiler import compile_workflow, with_python
 from shared.workflows.definition import Raw, load
 from shared.workflows.executor import Executor, nothing
 from shared.workflows.inner import Resolve
@@ -77,9 +77,10 @@ def interface(params: Mapping[str, Any], images: Sequence[bytes], around: Surrou
 
 
 def blocks(params: Mapping[str, Any], images: Sequence[bytes], around: Surroundings) -> dict[str, Any]:
-    """All blocks."""
+    """All blocks, and the Python blocks that came with the question."""
     del images, around
-    return describe.blocks(plugins.catalog(), params.get("execution_engine_version"))
+    catalog = with_python(plugins.catalog(), params.get("dynamic_blocks_definitions") or [])
+    return describe.blocks(catalog, params.get("execution_engine_version"))
 
 
 def schema(params: Mapping[str, Any], images: Sequence[bytes], around: Surroundings) -> dict[str, Any]:

@@ -33,7 +33,7 @@ class _Track:
     state: kalman.State
     born: int
     seen: int  # frame of the last match
-    matches: int = 0  # in a row
+    matches: int = 1  # in a row
     confirmed: bool = False
     id: int = NO_ID
 
@@ -74,7 +74,7 @@ class ByteTrack:
         self._frame += 1
         boxes, scores = np.asarray(xyxy, float).reshape(-1, 4), np.asarray(confidence, float).reshape(-1)
         owners: list[_Track | None] = [None] * len(boxes)
-        confident = np.flatnonzero(scores > self._activation).tolist()
+        confident = np.flatnonzero(scores >= self._activation).tolist()
         weak = np.flatnonzero((scores > WEAKEST) & (scores < self._activation)).tolist()
 
         confirmed = [track for track in self._tracked if track.confirmed]
@@ -119,15 +119,14 @@ class ByteTrack:
         found_again = track.seen < self._frame - 1
         track.matches = 0 if found_again else track.matches + 1
         track.seen = self._frame
-        if found_again or track.matches >= self._consecutive:
+        if track.matches >= self._consecutive:
             track.confirmed = True
             self._name(track)
 
     def _begin(self, i: int, boxes: Floats, owners: list[_Track | None]) -> _Track:
         track = _Track(kalman.born(boxes[i]), born=self._frame, seen=self._frame)
-        if self._frame == 1:  # there is nothing before it that could confirm it
+        if self._frame == 1 and self._consecutive <= 1:  # there is nothing before it that could confirm it
             track.confirmed = True
-        if self._consecutive <= 1:
             self._name(track)
         owners[i] = track
         return track

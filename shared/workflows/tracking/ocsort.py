@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from shared.workflows.tracking import kalman
 from shared.workflows.tracking.matching import iou
-from shared.workflows.tracking.tracker import USUAL, Floats, Frame, Life, Track, Tracker, overlap
+from shared.workflows.tracking.tracker import NO_ID, USUAL, Floats, Frame, Life, Track, Tracker, overlap
 
 
 class OcSort(Tracker):
@@ -57,7 +57,23 @@ class OcSort(Tracker):
         gap = frame.number - track.seen
         if gap > 1:
             track.state = _along(_last(track), frame.boxes[i], gap)
+            track.hits = 1
         super().hit(frame, track, i)
+
+    @override
+    def named(self, track: Track) -> None:
+        if track.id == NO_ID and self._sure(track):
+            self.last_id += 1
+            track.id = self.last_id
+
+    @override
+    def shown(self, track: Track) -> int:
+        return track.id if self._sure(track) else NO_ID
+
+    def _sure(self, track: Track) -> bool:
+        """In a video's first frames one further sighting is enough; later it takes ``consecutive`` in a row."""
+        again = track.hits - 1
+        return again >= self.consecutive or (again > 0 and self.frame <= self.consecutive + 1)
 
     def _agreement(self, tracks: Sequence[Track], boxes: Floats) -> Floats:
         """1/2 where a box lies straight ahead of a track, -1/2 behind, [tracks, boxes]; 0 without direction."""

@@ -1,4 +1,4 @@
-"""Steadier boxes of tracks: each moves only a part of the way, and a track that is lost drifts on for some frames."""
+"""Steadier boxes of tracks: each is shown a part of the way from where it was; a lost track drifts on for a while."""
 
 from __future__ import annotations
 
@@ -61,11 +61,10 @@ class Stabilizer:
         """
         smoothed = xyxy.astype(float)
         for i, id_ in enumerate(ids):
-            before = self._boxes.get(id_)
+            before, self._boxes[id_] = self._boxes.get(id_), smoothed[i].copy()
             if before is not None:
                 self._measure(id_, smoothed[i, 2:] - before[2:])
                 smoothed[i] = self._toward(before, smoothed[i])
-            self._boxes[id_] = smoothed[i].copy()
         drifting = self._drift(set(ids))
         for id_ in [id_ for id_ in self._boxes if id_ not in self._speeds and id_ not in ids]:
             del self._boxes[id_]

@@ -80,7 +80,7 @@ class Tracker(ABC):
 
     def __init__(self, life: Life) -> None:
         self.consecutive, self.max_unseen = life.consecutive, int(life.fps / 30 * life.lost_buffer)
-        self.frame, self.last_id = 0, 0
+        self.frame, self.last_id = 0, NO_ID
         self.tracks: list[Track] = []
 
     @abstractmethod
@@ -103,9 +103,9 @@ class Tracker(ABC):
             track = Track(kalman.born(boxes[i]), self.frame, boxes={self.frame: boxes[i]})
             frame.owners[i] = track
             self.tracks.append(track)
-            self.named(track)
+            self.born(track)
         self.tracks = [track for track in self.tracks if self.lives(track)]
-        ids = [frame.owners[i].id if i in frame.owners else NO_ID for i in range(len(boxes))]
+        ids = [self.shown(frame.owners[i]) if i in frame.owners else NO_ID for i in range(len(boxes))]
         return np.array(ids, dtype=np.int64)
 
     def match(self, frame: Frame, tracks: Sequence[Track], boxes: list[int], likeness: Floats, least: float) -> None:
@@ -123,16 +123,23 @@ class Tracker(ABC):
             del track.boxes[old]
         self.named(track)
 
+    def born(self, track: Track) -> None:  # noqa: B027 - most trackers do nothing here
+        """A box began a track; its id comes with a later match, unless the tracker names it at once."""
+
     def named(self, track: Track) -> None:
         """Give the track its id once it has enough matches."""
         if track.id == NO_ID and track.hits >= self.consecutive:
             self.last_id += 1
             track.id = self.last_id
 
+    def shown(self, track: Track) -> int:
+        """The id under which a track that was seen now is reported."""
+        return track.id
+
     def lives(self, track: Track) -> bool:
         """Seen now, or lost not long ago."""
         unseen = self.frame - track.seen
-        return unseen == 0 or (track.id != NO_ID and unseen <= self.max_unseen)
+        return unseen == 0 or (track.hits >= self.consecutive and unseen <= self.max_unseen)
 
     def missing(self, *, named: bool | None = None) -> list[Track]:
         """Tracks not matched in this frame: all, those with an id, or those without."""

@@ -110,7 +110,7 @@ class BotSort(Tracker):
         return frame.free(frame.confidence >= least)
 
     @override
-    def named(self, track: Track) -> None:
+    def born(self, track: Track) -> None:
         if self._rules.at_once and self.frame == 1:
             track.hits = max(track.hits, self.consecutive)
-        super().named(track)
+            self.named(track)

@@ -20,7 +20,7 @@ LONGEST_TEXT = 1_000_000
 
 class _OnSequence(Operation):
     def items(self, value: Any) -> list[Any]:
-        if isinstance(value, (str, bytes)) or not isinstance(value, (Sequence, set, np.ndarray)):
+        if isinstance(value, bytes) or not isinstance(value, (Sequence, set, np.ndarray)):
             raise self.refuse(value, "a sequence")
         return list(value)
 

@@ -141,7 +141,7 @@ class RotatedRect:
         corners: [4, 2] in x, y pixels, truncated to whole pixels.
         width: pixels, of OpenCV's first side.
         height: pixels, of the other.
-        angle: degrees, OpenCV's convention for ``minAreaRect``.
+        angle: degrees above 0 and up to 90, whatever OpenCV's version of the day says.
     """
 
     corners: Points
@@ -152,9 +152,13 @@ class RotatedRect:
 
 def smallest_rect(points: Points) -> RotatedRect:
     """The smallest rotated rectangle around points [N, 2]."""
-    rect = cv2.minAreaRect(points)
-    (_, (width, height), angle) = rect
-    return RotatedRect(cv2.boxPoints(rect).astype(np.int32), float(width), float(height), float(angle))
+    centre, (width, height), angle = cv2.minAreaRect(points)
+    while angle <= 0:
+        width, height, angle = height, width, angle + 90
+    while angle > 90:
+        width, height, angle = height, width, angle - 90
+    corners = cv2.boxPoints((centre, (width, height), angle)).astype(np.int32)
+    return RotatedRect(corners, float(width), float(height), float(angle))
 
 
 def upright_size(points: npt.NDArray[np.generic]) -> tuple[float, float]:

@@ -252,3 +252,62 @@ def shared_api(redis_process: Any, tmp_path_factory: pytest.TempPathFactory) -> 
     processes.until()
     yield processes
     processes.end()
+
+
+WORKFLOW = {
+    "version": "1.0",
+    "inputs": [{"type": "WorkflowImage", "name": "photo"}, {"type": "WorkflowParameter", "name": "most"}],
+    "steps": [
+        {
+            "type": "ObjectDetectionModel",
+            "name": "find",
+            "image": "$inputs.photo",
+            "model_id": "shapes-detector",
+            "max_detections": "$inputs.most",
+        },
+        {
+            "type": "roboflow_core/property_definition@v1",
+            "name": "count",
+            "data": "$steps.find.predictions",
+            "operations": [{"type": "SequenceLength"}],
+        },
+    ],
+    "outputs": [{"type": "JsonField", "name": "count", "selector": "$steps.count.output"}],
+}
+
+
+def test_a_workflow_for_each_image(fleet: Processes, folder: Path) -> None:
+    for number in range(12):
+        (folder / f"{number}.jpg").write_bytes(SCENE)
+    (folder / "broken.jpg").write_bytes(b"no image")
+    wanted = {"workflow": {"specification": WORKFLOW, "inputs": {"most": 2}}, "folder": str(folder)}
+    refused = requests.post(f"{fleet.url}/v1/batches", json=wanted | {"model": "shapes-detector"}, timeout=30)
+    assert refused.status_code == 400, "a model or a workflow"
+    astray = {**WORKFLOW, "outputs": [{"type": "JsonField", "name": "count", "selector": "$steps.nowhere.output"}]}
+    refused = requests.post(
+        f"{fleet.url}/v1/batches", json={"workflow": {"specification": astray}, "folder": str(folder)}, timeout=30
+    )
+    assert (refused.status_code, refused.json()["error_type"]) == (400, "InvalidReferenceTargetError")
+
+    batch = submit(fleet, json=wanted)
+    assert (batch["model"], batch["source"]) == (keys.WORKFLOW_QUEUE, "folder")
+    first = next(iter_lines(fleet, batch["id"]))
+    assert first["state"] in {"succeeded", "failed"}, "results come while the batch runs"
+    over = until_over(fleet, batch["id"])
+    assert (over["state"], over["total"], over["done"], over["failed"]) == ("succeeded", 13, 13, 1)
+    found = lines(fleet, batch["id"])
+    assert sorted(line["index"] for line in found) == list(range(13))
+    good = [line for line in found if line["state"] == "succeeded"]
+    assert [line["output"] for line in good] == [{"outputs": [{"count": 2}]}] * 12
+    assert all("step:find_ms" in line["timings"] for line in good)
+
+    waiting = submit(fleet, json=wanted | {"hardware": "gpu", "allow_pending": True})
+    ended = requests.post(f"{fleet.url}/v1/batches/{waiting['id']}/cancel", timeout=30).json()
+    assert ended["state"] == "canceled"
+
+
+def iter_lines(fleet: Processes, batch_id: str) -> Iterator[dict[str, Any]]:
+    query = "?follow=true&limit=1"
+    with urllib.request.urlopen(f"{fleet.url}/v1/batches/{batch_id}/results{query}", timeout=60) as answer:
+        for line in answer:
+            yield json.loads(line)

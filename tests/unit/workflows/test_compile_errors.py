@@ -46,7 +46,7 @@ def test_a_root_key_is_missing(key: str) -> None:
 
 def test_unknown_root_keys_and_older_versions_are_fine() -> None:
     compiled({**GOOD, "id": "x", "more": 1})
-    compiled({**GOOD, "version": "1.15.0"})
+    compiled({**GOOD, "version": "1.17.0"})
 
 
 @pytest.mark.parametrize("version", ["2.0", "1.99", "0.9"])
@@ -72,7 +72,7 @@ def test_a_field_is_missing_or_wrong() -> None:
 
 def test_inputs_of_unknown_type_or_kind() -> None:
     refused({**GOOD, "inputs": [{"type": "What", "name": "n"}]}, errors.WorkflowSyntaxError, "inputs", "$inputs.n")
-    refused(define([numbers() | {"kind": ["no_kind"]}], []), errors.WorkflowSyntaxError, "no_kind", "$inputs.n")
+    compiled(define([numbers() | {"kind": ["a_kind_of_another_time"]}], []))
     compiled(define([numbers() | {"kind": [{"name": "integer"}]}], []))
 
 

@@ -71,10 +71,18 @@ def test_parts_are_flattened_into_one_batch_and_nested_in_the_result(split: str)
     assert column(definition, "t", n=[2, 0, 1]) == [["2.0@0.0/3/-/-", "2.1@0.1/3/-/-"], [], ["1.0@2.0/3/-/-"]]
 
 
-def test_collapse_gathers_parts_and_a_childless_element_has_an_empty_list() -> None:
+def test_collapse_gathers_parts_and_a_childless_element_has_none() -> None:
     collapse = step("roboflow_core/dimension_collapse@v1", "c", data="$steps.s.output")
     definition = define([numbers()], [step("split", "s", value="$inputs.n"), collapse])
-    assert column(definition, "c", n=[2, 0]) == [["2.0", "2.1"], []]
+    assert column(definition, "c", n=[2, 0]) == [["2.0", "2.1"], None]
+
+
+def test_all_outputs_of_a_deeper_step_are_one_dictionary_per_part() -> None:
+    definition = define([numbers()], [step("split", "s", value="$inputs.n")])
+    definition["outputs"] = [{"type": "JsonField", "name": "all", "selector": "$steps.s.*"}]
+    two, none = run(definition, n=[2, 0])
+    assert two["all"] == [{"output": "2.0"}, {"output": "2.1"}]
+    assert none["all"] == []
 
 
 def test_collapse_of_the_first_level_gives_one_value_for_the_run() -> None:

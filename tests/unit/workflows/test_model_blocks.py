@@ -103,9 +103,9 @@ def test_boxes_come_out_as_they_went_in(version: int) -> None:
     assert set(row["all"]) == {"inference_id", "predictions"} | ({"model_id"} if version > 1 else set())
 
 
-def test_no_boxes_have_no_image_size() -> None:
+def test_no_boxes_have_the_size_of_the_image() -> None:
     (row,) = run("ObjectDetectionModel", "nothing")
-    assert row["predictions"] == {"image": {"width": None, "height": None}, "predictions": []}
+    assert row["predictions"] == {"image": {"width": 60, "height": 40}, "predictions": []}
 
 
 @pytest.mark.parametrize("version", [1, 2, 3])

@@ -96,7 +96,7 @@ def test_consecutive_matches_are_asked_for() -> None:
     assert [tracker.update([moving(frame)], [0.9]).tolist() for frame in range(5)] == [
         [NO_ID],
         [NO_ID],
-        [NO_ID],
+        [1],
         [1],
         [1],
     ]

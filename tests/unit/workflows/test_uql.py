@@ -105,7 +105,7 @@ def test_an_operation_on_one_value(value: Any, operation: dict[str, Any], result
         (True, op("Multiply", other=2)),
         (1, op("Divide", other=0)),
         ("a", op("LookupTable", lookup_table={})),
-        ("abc", op("SequenceApply", operations=[])),
+        (5, op("SequenceApply", operations=[])),
         (["a", 1], op("NumericSequenceAggregate", function="sum")),
         ([], op("SequenceAggregate", mode="first")),
         ([{}], op("SequenceAggregate", mode="most_common")),

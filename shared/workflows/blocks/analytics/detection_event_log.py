@@ -29,9 +29,10 @@ class Seen:
 
 @dataclass
 class Video:
-    """What is known of one video; frames are those that came here, counted from 1."""
+    """What is known of one video; frames are those that came here, from 1; ``clock``: Unix seconds of the first."""
 
     began: float | None = None
+    clock: float = 0.0
     frame: int = 0
     logged_ever: int = 0
     objects: dict[int, Seen] = field(default_factory=dict)
@@ -93,7 +94,8 @@ class DetectionEventLog(Block):
             logged = {name: one for name, one in video.objects.items() if one.frames >= frame_threshold}
             pending = {name: one for name, one in video.objects.items() if one.frames < frame_threshold}
             complete = {name: one for name, one in gone.items() if one.frames >= frame_threshold}
-            begin = clock["reference_timestamp"]
+            told = clock["reference_timestamp"]
+            begin = video.clock if told is None else told
             return {
                 "event_log": {"logged": _told(logged, begin), "pending": _told(pending, begin)},
                 "detections": detections,
@@ -108,7 +110,8 @@ def _look(video: Video, found: dict[int, str], metadata: VideoMetadata, fallback
     moment = metadata.frame_timestamp.timestamp()
     if metadata.comes_from_video_file:
         moment = metadata.frame_number / (metadata.fps or max(fallback_fps, 1e-6))
-    video.began = moment if video.began is None else video.began
+    if video.began is None:
+        video.began, video.clock = moment, metadata.frame_timestamp.timestamp()
     video.frame += 1
     here = (video.frame, moment - video.began)
     for name, class_name in found.items():
@@ -133,17 +136,15 @@ def _stale(video: Video, frames: int) -> dict[int, Seen]:
     return gone
 
 
-def _told(objects: dict[int, Seen], begin: float | None) -> dict[str, Any]:
+def _told(objects: dict[int, Seen], begin: float) -> dict[str, Any]:
     """Events as plain values, in order of first appearance."""
     return {
         str(name): _event(name, one, begin) for name, one in sorted(objects.items(), key=lambda item: item[1].first)
     }
 
 
-def _event(name: int, one: Seen, begin: float | None) -> dict[str, Any]:
+def _event(name: int, one: Seen, begin: float) -> dict[str, Any]:
     told: dict[str, Any] = {"tracker_id": name, "class_name": one.name, "frame_count": one.frames}
     for when, (frame, moment) in (("first_seen", one.first), ("last_seen", one.last)):
-        told |= {f"{when}_frame": frame, f"{when}_relative": moment}
-        if begin is not None:
-            told[f"{when}_timestamp"] = begin + moment
+        told |= {f"{when}_frame": frame, f"{when}_relative": moment, f"{when}_timestamp": begin + moment}
     return told

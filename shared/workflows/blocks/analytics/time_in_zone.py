@@ -51,12 +51,11 @@ class _TimeInZone(Block):
         ids = track_ids(detections, "Time in zone")
         inside = _inside(points(detections, options["triggering_anchor"]), zones)
         now = seconds(video)
+        # Whoever sees objects outside at time 0 has them begin anew; only one who never sees them may let time go on.
+        forget = options["reset_out_of_zone_detections"] or not options["remove_out_of_zone_detections"]
         with self.services.lock:
             entries = self._entries.of(video)
-            spent = [
-                _spent(entries, *one, now, options["reset_out_of_zone_detections"])
-                for one in zip(ids, inside, strict=True)
-            ]
+            spent = [_spent(entries, *one, now, forget) for one in zip(ids, inside, strict=True)]
             while len(entries) > MOST_TRACKS:
                 entries.popitem(last=False)
         made = copied(detections)
@@ -74,14 +73,13 @@ def _inside(where: npt.NDArray[np.float64], zones: list[Any]) -> list[bool]:
     ]
 
 
-def _spent(entries: Entries, name: int, inside: bool, now: float, reset: bool) -> float:
-    """Seconds since the object came in; outside it is 0, or the time goes on where it is not reset."""
-    if inside:
-        entries.setdefault(name, now)
-    elif reset:
-        entries.pop(name, None)
-    if name not in entries:
+def _spent(entries: Entries, name: int, inside: bool, now: float, forget: bool) -> float:
+    """Seconds since the object came in; outside it is 0."""
+    if not inside:
+        if forget:
+            entries.pop(name, None)
         return 0.0
+    entries.setdefault(name, now)
     entries.move_to_end(name)
     return max(now - entries[name], 0.0)
 
@@ -127,7 +125,9 @@ class TimeInZoneV3(_TimeInZone):
 
     def run(self, image: WorkflowImage, detections: sv.Detections, zone: list[Any], **options: Any) -> dict[str, Any]:
         """Detections with ``time_in_zone``. Raises InvalidRequest for detections without a tracker."""
-        return self.timed(image.video_metadata, detections, zone if _several(zone) else [zone], options)
+        return self.timed(
+            image.video_metadata, detections, zone if _several(zone) or not len(zone) else [zone], options
+        )
 
 
 def _several(zone: Any) -> bool:

@@ -37,7 +37,7 @@ class Motion:
         passed = when - self.when
         if passed > 0:
             self.velocity = (to - self.at) / passed
-            before = self.velocity if self.smoothed is None else self.smoothed
+            before = np.zeros(2) if self.smoothed is None else self.smoothed
             self.smoothed = alpha * self.velocity + (1 - alpha) * before
             self.at, self.when = to, when
 

@@ -65,7 +65,7 @@ class DetectionsClassesReplacement(Block):
         kept = [(i, one) for i, one in enumerate(named) if one is not None]
         made = copied(at(found, [i for i, _ in kept]))
         made.class_id = np.array([one.id for _, one in kept], int)
-        made.confidence = np.array([one.confidence for _, one in kept], np.float32)
+        made.confidence = np.array([one.confidence for _, one in kept], np.float64)
         made.data[CLASS_NAME] = np.array([one.name for _, one in kept], dtype=str)
         made.data[DETECTION_ID] = np.array([str(uuid4()) for _ in kept], dtype=str)
         return {"predictions": made}

@@ -162,10 +162,12 @@ def merge(votes: list[sv.Detections], rules: Rules) -> sv.Detections:
     first = names(every).index(winner)
     data: dict[str, Any] = {name: every.data[name][:1] for name in PLACE if name in every.data}
     data |= {CLASS_NAME: np.array([winner]), DETECTION_ID: np.array([str(uuid4())])}
+    mask = None if every.mask is None else _mask(every, rules.mask)[None]
+    box = _box(every, rules.coordinates)[None] if mask is None else sv.mask_to_xyxy(mask)
     return sv.Detections(
-        xyxy=_box(every, rules.coordinates)[None].astype(np.float32),
-        mask=None if every.mask is None else _mask(every, rules.mask)[None],
-        confidence=np.array([aggregated(every.confidence, rules.confidence)], np.float32),
+        xyxy=box.astype(np.float64),
+        mask=mask,
+        confidence=np.array([aggregated(every.confidence, rules.confidence)], np.float64),
         class_id=None if every.class_id is None else every.class_id[[first]],
         data=data,
     )

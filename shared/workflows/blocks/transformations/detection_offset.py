@@ -56,7 +56,7 @@ def grown(found: sv.Detections, offset: Any, *, percent: bool) -> sv.Detections:
         limits = np.asarray(made.data[IMAGE_DIMENSIONS])[:, ::-1]
         boxes[:, :2] = boxes[:, :2].clip(0)
         boxes[:, 2:] = np.minimum(boxes[:, 2:], limits)
-    made.xyxy = boxes.astype(np.float32)
+    made.xyxy = boxes.astype(np.float64)
     if DETECTION_ID in made.data:
         made.data[PARENT_ID] = np.array(made.data[DETECTION_ID], copy=True)
     made.data[DETECTION_ID] = np.array([str(uuid4()) for _ in range(len(made))])

@@ -38,5 +38,5 @@ class DetectionsMerge(Block):
         box = np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])
         data: dict[str, Any] = {name: predictions.data[name][:1] for name in PLACE if name in predictions.data}
         data |= {CLASS_NAME: np.array([class_name]), DETECTION_ID: np.array([str(uuid4())])}
-        lowest = None if predictions.confidence is None else np.array([predictions.confidence.min()], np.float32)
-        return {"predictions": sv.Detections(box[None].astype(np.float32), None, lowest, np.array([0]), data=data)}
+        lowest = None if predictions.confidence is None else np.array([predictions.confidence.min()], np.float64)
+        return {"predictions": sv.Detections(box[None].astype(np.float64), None, lowest, np.array([0]), data=data)}

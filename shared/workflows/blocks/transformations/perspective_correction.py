@@ -12,7 +12,7 @@ from shared.errors import InvalidRequest
 from shared.workflows import kinds
 from shared.workflows.batch import Batch
 from shared.workflows.block import Block
-from shared.workflows.detections import IMAGE_DIMENSIONS, KEYPOINTS_XY, POLYGON, column, copied
+from shared.workflows.detections import KEYPOINTS_XY, POLYGON, column, copied
 from shared.workflows.fields import BoolRef, ImageRef, IntRef, ListRef, ObjectsOrInstancesRef, StepFields, StrRef
 from shared.workflows.images import WorkflowImage
 from shared.workflows.vision.perspective import Plane, quad
@@ -103,7 +103,7 @@ def _anchors(found: sv.Detections | None, anchor: str) -> list[Any]:
 
 
 def corrected(found: sv.Detections, plane: Plane) -> sv.Detections:
-    """The detections in the rectangle: boxes, masks, keypoints and polygons."""
+    """The detections in the rectangle: boxes, masks, keypoints and polygons. They keep the size of their image."""
     made = copied(found)
     shape = plane.height, plane.width
     if found.mask is not None and len(found):
@@ -115,8 +115,6 @@ def corrected(found: sv.Detections, plane: Plane) -> sv.Detections:
     for name in (KEYPOINTS_XY, POLYGON):
         if name in made.data:
             made.data[name] = column([np.round(plane.points(np.asarray(each, float))) for each in made.data[name]])
-    if IMAGE_DIMENSIONS in made.data:
-        made.data[IMAGE_DIMENSIONS] = np.array([shape] * len(made))
     return made
 
 

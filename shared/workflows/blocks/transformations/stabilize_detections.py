@@ -64,12 +64,12 @@ class StabilizeDetections(Block):
         ids = tracker_ids(detections, "The detections stabilizer")
         boxes, drifting = video.boxes.update(ids, detections.xyxy.astype(float))
         made = copied(detections)
-        made.xyxy = boxes.astype(np.float32)
+        made.xyxy = boxes.astype(np.float64)
         made.tracker_id = np.array(ids, int)
         lost = []
         for id_, box in drifting.items():
             one = copied(video.last[id_])
-            one.xyxy = box[None].astype(np.float32)
+            one.xyxy = box[None].astype(np.float64)
             lost.append(one)
         video.last = {id_: found for id_, found in video.last.items() if id_ in drifting}
         video.last |= {id_: at(made, [i]) for i, id_ in enumerate(ids)}

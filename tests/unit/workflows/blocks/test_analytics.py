@@ -68,11 +68,23 @@ def test_who_leaves_the_zone_is_removed_and_begins_anew() -> None:
     assert times(block, shot(4), tracked((10, 10)), zone=SQUARE) == [1]
 
 
-def test_who_leaves_may_be_kept_and_go_on() -> None:
+def test_who_leaves_may_go_on_if_nobody_sees_it_outside() -> None:
+    block, unseen = make(TimeInZoneV2), {"zone": SQUARE, "reset_out_of_zone_detections": False}
+    assert times(block, shot(0), tracked((10, 10)), **unseen) == [0]
+    assert times(block, shot(2), tracked((50, 50)), **unseen) == []
+    assert times(block, shot(3), tracked((10, 10)), **unseen) == [3]
+
+
+def test_who_is_shown_outside_has_no_time_and_begins_anew() -> None:
     block = make(TimeInZoneV2)
     keep = {"zone": SQUARE, "remove_out_of_zone_detections": False, "reset_out_of_zone_detections": False}
     assert times(block, shot(0), tracked((10, 10), (50, 50)), **keep) == [0, 0]
-    assert times(block, shot(2), tracked((50, 50), (50, 50)), **keep) == [2, 0]
+    assert times(block, shot(2), tracked((50, 50), (50, 50)), **keep) == [0, 0]
+    assert times(block, shot(3), tracked((10, 10), (50, 50)), **keep) == [0, 0]
+
+
+def test_no_zone_holds_nothing() -> None:
+    assert times(make(TimeInZoneV3), shot(0), tracked((10, 10)), zone=[]) == []
 
 
 def test_the_zone_is_asked_for_the_anchor() -> None:
@@ -158,10 +170,10 @@ def test_velocity_in_pixels_and_metres() -> None:
     assert answer(0, 10)["speed"] == 0
     second = answer(2, 20)
     assert second["velocity"].tolist() == [5, 0]
-    assert second["smoothed_speed"] == 5
+    assert second["smoothed_speed"] == 2.5, "it begins at rest"
     third = answer(3, 30, pixels_per_meter=10)
     assert third["speed"] == pytest.approx(1)
-    assert third["smoothed_velocity"].tolist() == pytest.approx([0.75, 0]), "half of 10 and half of 5, by 10 px/m"
+    assert third["smoothed_velocity"].tolist() == pytest.approx([0.625, 0]), "half of 10 and half of 2.5, by 10 px/m"
     assert answer(3, 90)["speed"] == pytest.approx(10), "no time went by: the velocity stays"
     with pytest.raises(InvalidRequest):
         answer(4, 1, pixels_per_meter=0)

@@ -108,4 +108,7 @@ def test_merging_masks(mode: MaskAggregationMode, area: int) -> None:
     wide = found(IMAGE, (0, 0, 12, 10), mask=masks(IMAGE, (0, 0, 12, 10)))
     low = found(IMAGE, (0, 2, 10, 12), mask=masks(IMAGE, (0, 2, 10, 12)))
     answer = agreed(wide, low, detections_merge_mask_aggregation=mode)
-    assert int(np.asarray(answer["predictions"].mask).sum()) == area
+    made = answer["predictions"]
+    assert int(np.asarray(made.mask).sum()) == area
+    rows, columns_ = np.nonzero(np.asarray(made.mask)[0])
+    assert made.xyxy[0].tolist() == [columns_.min(), rows.min(), columns_.max(), rows.max()], "the box around the mask"

@@ -21,6 +21,8 @@ from shared.workflows.blocks.fusion.overlap_analysis import OverlapAnalysis
 from shared.workflows.testing import make, run_block
 from tests.unit.workflows.pictures import found, frame, masks, noise, plain
 
+PARTS = ("detection_id", "class", "confidence")
+
 
 def test_the_buffer_has_the_newest_first() -> None:
     block = make(Buffer)
@@ -142,10 +144,31 @@ def test_which_pairs_overlap() -> None:
     other = found(plain(100, 100), (5, 0, 15, 10), (9, 9, 12, 12), classes=("cup", "pen"))
     (row,) = run_block(OverlapAnalysis, reference_predictions=one, candidate_predictions=other)["overlaps"]
     assert (row["reference_class"], row["candidate_class"]) == ("desk", "cup")
-    assert row["overlap"] == pytest.approx(0.5)
-    assert row["iou"] == pytest.approx(50 / 150)
+    assert row["overlap_ratio"] == pytest.approx(0.5)
+    assert set(row) == {f"{which}_{part}" for which in ("reference", "candidate") for part in PARTS} | {"overlap_ratio"}
     low = run_block(OverlapAnalysis, reference_predictions=one, candidate_predictions=other, min_overlap=0.005)
     assert len(low["overlaps"]) == 2
+
+
+def test_masks_say_what_overlaps() -> None:
+    half = np.zeros((1, 100, 100), bool)
+    half[0, 0:10, 0:5] = True
+    one = found(plain(100, 100), (0, 0, 10, 10), mask=half)
+    beside = {"reference_predictions": one, "candidate_predictions": found(plain(100, 100), (5, 0, 15, 10))}
+    assert run_block(OverlapAnalysis, **beside)["overlaps"] == [], "the boxes overlap, the mask does not"
+    over = {"reference_predictions": one, "candidate_predictions": found(plain(100, 100), (0, 0, 10, 4))}
+    assert run_block(OverlapAnalysis, **over)["overlaps"][0]["overlap_ratio"] == pytest.approx(0.4)
+
+
+def test_a_pair_costs_what_does_not_overlap_and_the_cheapest_come_first() -> None:
+    before = found(plain(100, 100), (0, 0, 10, 10), (20, 0, 30, 10), classes=("cup", "cup"))
+    after = found(plain(100, 100), (18, 0, 28, 10), (60, 0, 70, 10), classes=("cup", "cup"))
+    same = {"reference_predictions": before, "candidate_predictions": after}
+    loose = run_block(DetectionsDifference, **same)  # 0.4 x (1 + 60 / 70.7) = 0.74 for those that are apart
+    assert (loose["removed_count"], loose["new_count"]) == (0, 0)
+    strict = run_block(DetectionsDifference, **same, reject_cost=0.4)
+    assert strict["removed_detections"].xyxy.tolist() == [[0, 0, 10, 10]]
+    assert strict["new_detections"].xyxy.tolist() == [[60, 0, 70, 10]]
 
 
 def test_what_is_gone_what_stayed_and_what_is_new() -> None:

@@ -291,7 +291,7 @@ def test_perspective_of_boxes_masks_and_keypoints() -> None:
     assert out.data["keypoints_xy"][0].tolist() == [[0, 0], [100, 50]]
     assert out.xyxy[0, 1::2].tolist() == [0, 50]
     assert out.xyxy[0, 0] < 0, "the upper left corner of the box lies beyond the quadrilateral"
-    assert out.data["image_dimensions"].tolist() == [[51, 101]]
+    assert out.data["image_dimensions"].tolist() == [[100, 120]], "it is still of that image"
     assert (made["extended_transformed_rect_width"], made["extended_transformed_rect_height"]) == (101, 51)
     assert made["warped_image"] is scene
     shape = np.zeros((100, 120), np.uint8)
