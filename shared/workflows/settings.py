@@ -43,6 +43,9 @@ class WorkflowSettings(ProxySettings):
     workflow_python_memory: int = Field(
         4 * 2**30, ge=2**28, description="Bytes of address space that the process of such code may have."
     )
+    workflow_python_spares: int = Field(
+        1, ge=0, le=16, description="Processes for such code that wait, warm, so that a run need not start one."
+    )
     workflow_write_dir: Path | None = Field(
         None, description="Folder under which sinks that write files may write; none lets it write nothing."
     )

@@ -16,6 +16,7 @@ from shared.workflows.definition import Raw
 from shared.workflows.errors import PluginLoadingError
 from shared.workflows.executor import Executor
 from shared.workflows.once import Once
+from shared.workflows.python.spare import SPARES
 from shared.workflows.queue_models import Circumstances, QueueModels
 from shared.workflows.services import Services
 from shared.workflows.settings import WorkflowSettings
@@ -61,18 +62,23 @@ class Runner:
         )
         return operations.do(job.params, images, around)
 
-    @staticmethod
-    def prepare() -> None:
-        """Import all blocks. What is wrong with a plug-in is logged, and told to whoever asks for a run."""
+    def prepare(self) -> None:
+        """Import all blocks, and warm processes for Python blocks where these may be.
+
+        What is wrong with a plug-in is logged, and told to whoever asks for a run.
+        """
         try:
             plugins.catalog()
         except PluginLoadingError as error:
             log.error("workflow_plugins.failed", error=error.message)  # noqa: TRY400 - no bug, no traceback
+        if self._settings.workflow_python:
+            SPARES.warm(self._settings.workflow_python_spares)
 
     def close(self) -> None:
         """Let go of threads and connections."""
         self._queue.close()
         self._executor.close()
+        SPARES.close()
 
     def _services(self, begun: Begun, allowed: Any) -> Services:
         job = begun.taken.job

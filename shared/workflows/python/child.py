@@ -84,7 +84,10 @@ def main() -> None:
 
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     sys.stdin, sys.stdout = io.StringIO(), io.StringIO()
-    setup = unpack(receive(source))
+    first_message = receive(source)
+    if not first_message:
+        return  # a spare one that nobody needed
+    setup = unpack(first_message)
     names = namespace(setup["imports"])
     confine(setup["memory"])
     itself = SimpleNamespace(_init_results={}, _workflow_step_name=setup["step"])

@@ -6,15 +6,12 @@ import os
 import select
 import struct
 import subprocess
-import sys
-import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
 from shared.codec import pack, unpack
 from shared.errors import DeadlineExceeded, InvalidRequest, TooLarge
-from shared.workflows.python import child
+from shared.workflows.python.spare import SPARES, Launched
 from shared.workflows.python.values import pack_value, unpack_value
 from shared.workflows.settings import WorkflowSettings
 
@@ -22,7 +19,6 @@ HEAD = struct.Struct(">I")
 MAX_ANSWER = 512 * 2**20
 START_S = 60.0
 """Its imports take seconds on a busy machine; only the code itself is held to its time."""
-ROOT = Path(__file__).parents[3]
 
 
 class CodeFailed(InvalidRequest):
@@ -32,22 +28,22 @@ class CodeFailed(InvalidRequest):
 
 
 class PythonProcess:
-    """One process, started at the first call. It inherits no variable, file or working folder of ours."""
+    """One process, a spare one or started at the first call."""
 
     def __init__(self, setup: dict[str, Any], settings: WorkflowSettings) -> None:
         """``setup``: code, imports, names of the run and init functions, the step's name."""
         self._setup = {**setup, "memory": settings.workflow_python_memory}
         self._timeout_s = settings.workflow_python_timeout_s
-        self._process: subprocess.Popen[bytes] | None = None
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._spares = settings.workflow_python_spares
+        self._launched: Launched | None = None
 
     def call(self, fields: dict[str, Any]) -> Any:
         """What the code answers. Raises CodeFailed, DeadlineExceeded; the process is gone after the latter."""
-        first = self._process is None
-        process = self._process or self._start()
+        first = self._launched is None
         data = pack({name: pack_value(value) for name, value in fields.items()})
         limit = self._timeout_s + (START_S if first else 0)
         try:
+            process = self._start() if self._launched is None else self._launched.process
             self._send(process, data)
             answer = unpack(self._receive(process, time.monotonic() + limit))
         except (OSError, EOFError) as error:
@@ -61,34 +57,14 @@ class PythonProcess:
 
     def close(self) -> None:
         """End the process."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            for pipe in (self._process.stdin, self._process.stdout):
-                if pipe is not None:
-                    pipe.close()
-            self._process = None
-        if self._folder is not None:
-            self._folder.cleanup()
-            self._folder = None
+        if self._launched is not None:
+            self._launched.end()
+            self._launched = None
 
     def _start(self) -> subprocess.Popen[bytes]:
-        self._folder = tempfile.TemporaryDirectory(prefix="python-block-")
-        self._process = subprocess.Popen(  # noqa: S603 - our own program; the code goes in as data
-            [sys.executable, "-I", child.__file__, str(ROOT)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=self._folder.name,
-            env={
-                "PATH": os.defpath,
-                "HOME": self._folder.name,
-                "OMP_NUM_THREADS": "1",
-                "MPLCONFIGDIR": self._folder.name,
-            },
-        )
-        self._send(self._process, pack(self._setup))
-        return self._process
+        self._launched = SPARES.take(self._spares)
+        self._send(self._launched.process, pack(self._setup))
+        return self._launched.process
 
     @staticmethod
     def _send(process: subprocess.Popen[bytes], data: bytes) -> None:

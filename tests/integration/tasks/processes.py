@@ -47,7 +47,7 @@ class Processes:
     def get(self, path: str) -> Any:
         return get_json(self.url + path)
 
-    def until(self, workers: int = 1, seconds: float = 45) -> None:
+    def until(self, workers: int = 1, seconds: float = 120) -> None:
         """Return when the API answers and so many workers are ready."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

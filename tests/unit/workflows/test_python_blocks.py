@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import Any
 
@@ -14,6 +15,7 @@ from shared.workflows.batch import Batch
 from shared.workflows.block import FlowControl
 from shared.workflows.compiler import compile_workflow
 from shared.workflows.images import VideoMetadata, WorkflowImage
+from shared.workflows.python.spare import SPARES
 from shared.workflows.python.values import pack_value, unpack_value
 from shared.workflows.services import Services
 from shared.workflows.session import Session
@@ -41,11 +43,17 @@ def with_block(one: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {**define([numbers()], steps), "dynamic_blocks_definitions": [one], **more}
 
 
+@pytest.fixture(autouse=True)
+def no_spares_left() -> Iterator[None]:
+    yield
+    SPARES.close()
+
+
 @pytest.fixture
 def allowed(monkeypatch: pytest.MonkeyPatch) -> WorkflowSettings:
     monkeypatch.setenv("VISIONFLEET_WORKFLOW_PYTHON", "true")
     monkeypatch.setenv("SECRET_OF_OURS", "hidden")
-    return WorkflowSettings(workflow_python_timeout_s=2.0)
+    return WorkflowSettings(workflow_python_timeout_s=2.0, workflow_python_spares=0)
 
 
 def run(definition: dict[str, Any], settings: WorkflowSettings, values: list[Any]) -> list[Any]:
@@ -122,6 +130,33 @@ def test_code_is_held_to_its_time_and_memory(allowed: WorkflowSettings) -> None:
         with pytest.raises(errors.ClientCausedStepExecutionError) as caught:
             session.run({"n": ["time"]})
     assert caught.value.details["cause"]["code"] == "deadline_exceeded"
+
+
+WHO = """
+def run(self, value):
+    import os
+    return {'output': [os.getpid(), os.getcwd(), len(np.zeros(int(value), np.uint8))]}
+"""
+
+
+def test_a_warm_process_takes_the_code_and_its_limits(allowed: WorkflowSettings) -> None:
+    settings = allowed.model_copy(update={"workflow_python_spares": 1})
+    SPARES.warm(1)
+    (spare,) = SPARES._waiting
+    plan = compile_workflow(with_block(block(WHO)))
+    with Session(plan, Services(settings=settings)) as session:
+        (row,) = session.run({"n": [1]}).outputs
+        assert row["s"] == [spare.process.pid, spare.folder.name, 1]
+        assert SPARES.waiting == 1, "another one waits for the next step"
+        with pytest.raises(errors.ClientCausedStepExecutionError, match="MemoryError"):
+            session.run({"n": [settings.workflow_python_memory]})
+    assert spare.process.poll() is not None, "it ends with the session: nothing of one run is there in another"
+    (ended,) = SPARES._waiting
+    ended.process.kill()
+    ended.process.wait()
+    with Session(plan, Services(settings=settings)) as session:
+        (row,) = session.run({"n": [2]}).outputs
+        assert row["s"][0] != ended.process.pid, "one that died meanwhile is not used"
 
 
 def test_values_survive_the_way_in_and_out() -> None:
