@@ -104,7 +104,7 @@ def drawing(definition: Mapping[str, Any]) -> Drawing:
             if (source, column) not in lanes:
                 lanes[source, column] = bottoms.get(column, MARGIN)
                 bottoms[column] = lanes[source, column] + LANE
-    curves = []
+    curves: list[Curve] = []
     for source, target, control in edges:
         passed = [(_left(i), lanes[source, i]) for i in range(columns[source] + 1, columns[target])]
         curves += _way(places[source], passed, places[target], control=control)

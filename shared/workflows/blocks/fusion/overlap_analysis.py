@@ -64,7 +64,7 @@ def _covered(one: sv.Detections, i: int, other: sv.Detections, j: int) -> float:
     """The part of one detection that the other covers, in pixels of their masks; of a box where there is no mask."""
     shape = next(np.asarray(found.mask).shape[1:] for found in (one, other) if found.mask is not None)
     mine, theirs = (_pixels(found, position, shape) for found, position in ((one, i), (other, j)))
-    return float(np.count_nonzero(mine & theirs) / max(np.count_nonzero(mine), 1))
+    return int(np.count_nonzero(mine & theirs)) / max(int(np.count_nonzero(mine)), 1)
 
 
 def _pixels(found: sv.Detections, i: int, shape: tuple[int, ...]) -> Any:
