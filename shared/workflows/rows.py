@@ -108,7 +108,8 @@ def _add_mask(row: dict[str, Any], detections: sv.Detections, i: int, *, rle: bo
     if rle:
         row["rle_mask"] = {"size": list(mask.shape), "counts": compressed(_counts(mask))}
         return bool(mask.any())
-    zone: Any = detections.data.get(columns.POLYGON)
+    data: Mapping[str, Any] = detections.data
+    zone = data.get(columns.POLYGON)
     drawn = mask.any() and zone is not None and zone[i] is not None and len(zone[i]) > 2
     outline = [(x, y) for x, y in np.asarray(zone[i], float)] if drawn else largest_outline(mask)
     row["points"] = [{"x": float(x), "y": float(y)} for x, y in outline]
