@@ -109,11 +109,12 @@ def _add_mask(row: dict[str, Any], detections: sv.Detections, i: int, *, rle: bo
         row["rle_mask"] = {"size": list(mask.shape), "counts": compressed(_counts(mask))}
         return bool(mask.any())
     data: Mapping[str, Any] = detections.data
-    zone = data.get(columns.POLYGON)
-    drawn = mask.any() and zone is not None and zone[i] is not None and len(zone[i]) > 2
-    outline = [(x, y) for x, y in np.asarray(zone[i], float)] if drawn else largest_outline(mask)
+    zone: Any = data[columns.POLYGON][i] if columns.POLYGON in data else None
+    outline = largest_outline(mask)
+    if outline and zone is not None and len(zone) > 2:
+        outline = [(float(x), float(y)) for x, y in zone]
     row["points"] = [{"x": float(x), "y": float(y)} for x, y in outline]
-    return bool(len(outline))
+    return bool(outline)
 
 
 def largest_outline(mask: npt.NDArray[np.uint8]) -> list[tuple[float, float]]:
