@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -94,6 +95,11 @@ async def tenants(system: System, address: str) -> AsyncIterator[Tenants]:
     await client.aclose()
 
 
+async def lists(tenants: Tenants, key: str, wanted: list[str]) -> bool:
+    status, said = await tenants.call(key, "GET", "/v1/streams")
+    return status == 200 and [one["id"] for one in said["streams"]] == wanted
+
+
 def steering(stream: str) -> list[tuple[str, str]]:
     """Every route that names a stream."""
     rows = [line.split() for line in GOLDEN.read_text().splitlines()]
@@ -120,8 +126,7 @@ async def test_a_stream_is_its_tenant_s(tenants: Tenants, camera: Camera, system
     assert status == 200, begun
     other = begun["context"]["pipeline_id"]
     for name, mine in ((tenants.one, [stream["id"]]), (tenants.two, [other]), (tenants.admin, [stream["id"], other])):
-        listed = (await tenants.call(name, "GET", "/v1/streams"))[1]["streams"]
-        assert [one["id"] for one in listed] == mine
+        await system.until(partial(lists, tenants, name, mine), f"the streams {mine}")
         assert (await tenants.call(name, "GET", "/inference_pipelines/list"))[1]["pipelines"] == mine
     routes = steering(stream["id"])
     assert len(routes) >= 17
