@@ -109,7 +109,7 @@ class Finished:
     def wait(self, count: int) -> dict[str, JobResult]:
         """The results by job id, when there are ``count``; never more."""
         with self._changed:
-            assert self._changed.wait_for(lambda: len(self.results) >= count, 5), f"only {len(self.results)} ended"
+            assert self._changed.wait_for(lambda: len(self.results) >= count, 30), f"only {len(self.results)} ended"
             assert len(self.results) == count
             return {result.id: result for result in self.results}
 
