@@ -67,8 +67,10 @@ def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 @pytest.fixture(scope="module")
 def address(processes: System) -> str:
     port = free_port()
+    # Without it a server on loopback is open until it has seen the first key, half a second at most.
+    closed = {"VISIONFLEET_REQUIRE_KEYS": "true"}
     patient = {"VISIONFLEET_STREAM_PROBE_TIMEOUT_S": "60", "VISIONFLEET_REQUEST_TIMEOUT_S": "60"}
-    processes.start("api_service", VISIONFLEET_PORT=str(port), VISIONFLEET_MULTI_TENANT="true", **patient)
+    processes.start("api_service", VISIONFLEET_PORT=str(port), VISIONFLEET_MULTI_TENANT="true", **closed, **patient)
     return f"http://127.0.0.1:{port}"
 
 
