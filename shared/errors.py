@@ -59,12 +59,21 @@ from typing import Any, ClassVar
 
 from typing_extensions import override
 
+BY_CODE: dict[str, type[VisionfleetError]] = {}
+"""Every class that has a code of its own, those of other modules too once they are imported."""
+
 
 class VisionfleetError(Exception):
     """Root of the tree; never raised itself except for codes that a newer peer sent."""
 
     code: ClassVar[str] = "internal"
     retryable: ClassVar[bool] = False
+
+    @override
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "code" in vars(cls):
+            BY_CODE[cls.code] = cls
 
     def __init__(self, message: str, **details: Any) -> None:
         super().__init__(message)
@@ -364,13 +373,6 @@ class JobPoisoned(VisionfleetError):
     """Every worker that took the job was lost; it is in the dead-letter stream now."""
 
     code = "poisoned"
-
-
-def _subclasses(cls: type[VisionfleetError]) -> list[type[VisionfleetError]]:
-    return [cls] + [leaf for child in cls.__subclasses__() for leaf in _subclasses(child)]
-
-
-BY_CODE: dict[str, type[VisionfleetError]] = {cls.code: cls for cls in _subclasses(VisionfleetError)}
 
 
 def from_dict(data: dict[str, Any]) -> VisionfleetError:

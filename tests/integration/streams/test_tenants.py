@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ from tests.integration.streams.test_workflows import DETECT, workflow
 from tests.redis_server import RedisServer, free_port
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(150)]
+FOUND = "$steps.classify.predictions"
 GOLDEN = ROOT / "tests" / "golden" / "routes.txt"
 SCENE = ROOT / "examples" / "images" / "scene.jpg"
 DETECTOR = {"model_id": "shapes-detector"}
@@ -202,3 +204,52 @@ async def test_saved_workflows_are_their_tenant_s(tenants: Tenants) -> None:
 
 def encoded(path: Path) -> str:
     return base64.b64encode(path.read_bytes()).decode()
+
+
+async def test_inner_and_batched_workflows_are_held_to_the_same(tenants: Tenants, system: System) -> None:
+    wanted = {"id": "tenants-inner", "definition": workflow(DETECT, output="$steps.detect.predictions"), "check": False}
+    assert (await tenants.call(tenants.one, "POST", "/v1/workflows", wanted))[0] == 201
+    inner = {
+        "type": "roboflow_core/inner_workflow@v1",
+        "name": "inner",
+        "workflow_workspace_id": "local",
+        "workflow_id": "tenants-inner",
+        "parameter_bindings": {"image": "$inputs.image"},
+    }
+    outer = workflow(inner, output="$steps.inner.found")
+    image = {"type": "base64", "value": await asyncio.to_thread(encoded, SCENE)}
+    run = {"specification": outer, "inputs": {"image": image}}
+    assert (await tenants.call(tenants.one, "POST", "/workflows/run", run))[0] == 200
+    status, said = await tenants.call(tenants.two, "POST", "/workflows/run", run)
+    assert status in {400, 404}, said
+    saved = {"workflow": {"id": "tenants-inner"}}
+    assert (await batch(tenants, tenants.two, saved))[0] == 404
+    assert (await batch(tenants, tenants.two, {"workflow": {"specification": outer}}))[0] in {400, 404}
+    status, begun = await batch(
+        tenants, tenants.narrow, {"workflow": {"specification": workflow(CLASSIFY, output=FOUND)}}
+    )
+    assert status == 202, begun
+
+    async def over() -> bool:
+        return (await tenants.call(tenants.narrow, "GET", f"/v1/batches/{begun['id']}"))[1]["state"] in {
+            "succeeded",
+            "failed",
+        }
+
+    await system.until(over, "the batch", 60)
+    ended = (await tenants.call(tenants.narrow, "GET", f"/v1/batches/{begun['id']}"))[1]
+    assert (ended["done"], ended["failed"]) == (1, 1), ended
+    assert (await tenants.call(tenants.one, "GET", f"/v1/batches/{begun['id']}"))[0] == 404
+
+
+async def batch(tenants: Tenants, key: str, wanted: dict[str, Any]) -> tuple[int, Any]:
+    """Submit a batch of one file."""
+    form = aiohttp.FormData()
+    form.add_field("batch", json.dumps(wanted))
+    form.add_field("image", await asyncio.to_thread(SCENE.read_bytes), filename="scene.jpg")
+    headers = {"Authorization": f"Bearer {key}"}
+    async with (
+        aiohttp.ClientSession(tenants.url, headers=headers) as session,
+        session.post("/v1/batches", data=form) as answer,
+    ):
+        return answer.status, await answer.json()
