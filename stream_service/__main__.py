@@ -31,7 +31,8 @@ def main() -> None:
     av.logging.set_level(None)  # FFmpeg's own lines show URLs with their passwords
     code = 1
     try:
-        asyncio.run(serve(settings))
+        # Not asyncio.run: in the end it waits for every thread, minutes if one of them hangs.
+        asyncio.new_event_loop().run_until_complete(serve(settings))
         code = 0
     finally:
         sys.stdout.flush()

@@ -43,9 +43,8 @@ def run(cache: Path, only: str) -> Iterator[str]:
     """Train what is not in the cache, export, record. Yields the names of the cases written."""
     torch.backends.mkldnn.enabled = False  # its backward pass crashes on so narrow a net
     torch.manual_seed(0)
-    net = YoloNAS(**{**_narrow(get_arch_params("yolo_nas_s_arch_params"), ""), "num_classes": len(LABELS)})
+    net = build()
     cached(net, cache / "yolo-nas.pt", partial(train, net))
-    net.set_dataset_processing_params(class_names=list(LABELS), image_processor=_processing(), conf=0.25, iou=0.7)
     for case in FORMS:
         if only in (case, "all"):
             record_case(case, net, cache)
@@ -55,6 +54,13 @@ def run(cache: Path, only: str) -> Iterator[str]:
         if only in (case, "all"):
             record_variant(case, net, convert.variant(cache, "yolo-nas", kind))
             yield case
+
+
+def build() -> Any:
+    """A narrow net of the package, with the released nets' processing."""
+    net = YoloNAS(**{**_narrow(get_arch_params("yolo_nas_s_arch_params"), ""), "num_classes": len(LABELS)})
+    net.set_dataset_processing_params(class_names=list(LABELS), image_processor=_processing(), conf=0.25, iou=0.7)
+    return net
 
 
 def _narrow(layout: Any, key: str) -> Any:
