@@ -9,14 +9,14 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from visionfleet import Client, Result, get_model, native
+from visionfleet import Client, Result, get_model, native, wire
 
 from tests.launcher import Launched, end, launch, until_ready
 from tests.unit.engine import examples
 from worker_service.engine.family import registry
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
-FAMILIES = {family.name: family.task for family in registry() if family.name in examples.EXAMPLES}
+FAMILIES = {family.name: family.task for family in registry() if family.task in wire.ROUTES}
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +58,7 @@ def test_there_is_a_graph_for_every_task() -> None:
         "keypoint-detection",
         "classification",
         "semantic-segmentation",
+        "depth-estimation",
     }
 
 

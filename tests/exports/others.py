@@ -1,6 +1,6 @@
 """Runs inside .venv-parity: small nets of the other packages, each by its own way to ONNX, with random weights.
 
-``python -m tests.exports.others FOLDER PACKAGE``: one package at a time, because each brings what the others do not bear.
+``python -m tests.exports.others FOLDER PACKAGE``: one package at a time: each brings what the others do not bear.
 What is there already is kept.
 """
 

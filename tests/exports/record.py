@@ -1,6 +1,7 @@
 """``python -m tests.exports.record FOLDER``: ``visionfleet models add`` on each export; what it saw and said is kept.
 
-Those whose graphs are not in the folder stay as they are. The golden has each graph's inputs, outputs and metadata, and the manifest that was proposed: no weights, no graph.
+Those whose graphs are not in the folder stay as they are. The golden has each graph's inputs, outputs and metadata, and
+the manifest that was proposed: no weights, no graph.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ def record(graph: Path, models: str) -> dict[str, Any]:
 
 def main(folder: Path) -> None:
     with tempfile.TemporaryDirectory() as models:
-        found = json.loads(GOLDEN.read_text()) | {one.stem: record(one, models) for one in sorted(folder.glob("*.onnx"))}
+        found = json.loads(GOLDEN.read_text()) | {
+            one.stem: record(one, models) for one in sorted(folder.glob("*.onnx"))
+        }
     lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(one)}" for name, one in sorted(found.items()))
     GOLDEN.write_text(f"{{\n{lines}\n}}\n")
 

@@ -127,12 +127,14 @@ class Guess:
         classes: how many there are, 0 for tasks without any; None when the graph leaves it open.
         input: fields of the manifest's ``input`` that the layout's exporters fix.
         fields: further fields of the manifest.
+        beside: names of files that the family reads from the graph's folder, where they are there.
         unsure: what was guessed and should be checked, in sentences that begin with the field's name.
     """
 
     classes: int | None = None
     input: Mapping[str, Any] = field(default_factory=dict)
     fields: Mapping[str, Any] = field(default_factory=dict)
+    beside: tuple[str, ...] = ()
     unsure: tuple[str, ...] = ()
 
 

@@ -115,7 +115,8 @@ def from_graph(graph: Path, wanted: Wanted, known: Known, seen: str) -> Proposal
     fields["input"] = {**fields["input"], **known.input}
     if known.labels and not wanted.labels:
         fields["labels"] = list(known.labels)
-    files = {WEIGHTS: graph} | {name: graph.parent / name for name in external_locations(graph)}
+    beside = (*judged.manifest.files, *external_locations(graph))
+    files = {name: graph.parent / name for name in beside} | {WEIGHTS: graph}
     fields["files"] = {name: file_sha256(path) for name, path in files.items()}
     settled = (*known.settled, *(["labels"] if known.labels or wanted.labels else []))
     doubts = [doubt for doubt in judged.unsure if doubt.split(":")[0] not in settled]

@@ -75,13 +75,19 @@ def inspect(
         "family": chosen.name,
         "labels": labels or _labels(signature, guess, unsure),
         "input": _input(signature, chosen.task, guess, unsure),
-        "files": {"weights.onnx": file_sha256(path)},
+        "files": {name: file_sha256(file) for name, file in _files(path, guess).items()},
         "activation": _activation(signature, chosen.task, unsure),
         **guess.fields,
     }
     manifest = Manifest.model_validate(fields)
     unsure += guess.unsure
     return Proposal(manifest, signature, tuple(unsure))
+
+
+def _files(path: Path, guess: Guess) -> dict[str, Path]:
+    """The graph, and what its family reads beside it."""
+    beside = {name: path.parent / name for name in guess.beside}
+    return {"weights.onnx": path} | {name: file for name, file in beside.items() if file.is_file()}
 
 
 def _labels(signature: GraphSignature, guess: Guess, unsure: list[str]) -> tuple[str, ...]:

@@ -83,7 +83,7 @@ class SemanticParams(Params):
 class DepthParams(Params):
     """Depth estimation."""
 
-    depth_map_format: DepthFormat = Field("json", description="Rows of numbers, or a PNG of 16 or 8 bits in base64.")
+    depth_map_format: DepthFormat = Field("png16", description="Rows of numbers, or a PNG of 16 or 8 bits in base64.")
 
 
 class EmbeddingParams(Params):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto
 
+from tests.parity import foundation as nets
 from tests.unit.engine import graphs
 
 SIZE = graphs.SIZE
@@ -32,6 +34,7 @@ class Example:
     options: dict[str, Any] = field(default_factory=dict)
     numbered: bool = False  # one list for the whole batch
     draws: bool = False  # answers a map of each picture
+    reads: bool = False  # texts, too
 
 
 def centres() -> np.ndarray[Any, Any]:
@@ -200,6 +203,10 @@ def depth_anything() -> Example:
     return Example({}, fields={"input": STRETCH, "labels": []}, draws=True)
 
 
+def clip() -> Example:
+    return Example({}, fields={"input": STRETCH, "labels": []}, reads=True)
+
+
 EXAMPLES: dict[str, Callable[[], Example]] = {
     "classification": classification,
     "yolov8": yolov8,
@@ -215,6 +222,7 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "yolact": yolact,
     "semantic-segmentation": semantic_segmentation,
     "depth-anything": depth_anything,
+    "clip": clip,
     "yolov10": yolov10,
     "yolov10-seg": yolov10_seg,
     "yolov10-pose": yolov10_pose,
@@ -228,6 +236,11 @@ def graph(path: Path, family: str, *, half: bool = False, **options: Any) -> Pat
     if example.draws:
         options.setdefault("dtype", TensorProto.FLOAT16 if half else TensorProto.FLOAT)
         return graphs.brightness(path, "predicted_depth", **options)
+    if example.reads:
+        options.setdefault("dtype", TensorProto.FLOAT16 if half else TensorProto.FLOAT)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(nets.FOLDER / "clip" / "tokenizer.json", path.parent / "tokenizer.json")
+        return graphs.two_sides(path, **options)
     if half:
         outputs = {k: v.astype(np.float16) if v.dtype == np.float32 else v for k, v in outputs.items()}
         options.setdefault("dtype", TensorProto.FLOAT16)

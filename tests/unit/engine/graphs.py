@@ -12,6 +12,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 SIZE = 64
+FILES = ("weights.onnx", "tokenizer.json")
 
 
 def save(
@@ -144,6 +145,24 @@ def brightness(
     return save(path, nodes, [images], [helper.make_tensor_value_info(name, dtype, [batch, *sides])], {})
 
 
+def two_sides(
+    path: Path, *, batch: Any = "batch", size: Any = SIZE, dtype: int = TensorProto.FLOAT, open_axes: bool = False
+) -> Path:
+    """An image as its mean colour, a text as its first three token ids."""
+    nodes = [
+        helper.make_node("ReduceMean", ["pixel_values"], ["image_embeds"], axes=[2, 3], keepdims=0),
+        helper.make_node("Gather", ["input_ids", "first"], ["ids"], axis=1),
+        helper.make_node("Cast", ["ids"], ["text_embeds"], to=dtype),
+    ]
+    width = "width" if open_axes else 3
+    inputs = [
+        helper.make_tensor_value_info("pixel_values", dtype, [batch, 3, size, size]),
+        helper.make_tensor_value_info("input_ids", TensorProto.INT64, [batch, "length"]),
+    ]
+    outputs = [helper.make_tensor_value_info(name, dtype, [batch, width]) for name in ("image_embeds", "text_embeds")]
+    return save(path, nodes, inputs, outputs, {"first": np.array([0, 1, 2])})
+
+
 def numbered(
     path: Path, rows: Any, *, batch: Any = "batch", size: Any = SIZE, dtype: int = TensorProto.FLOAT, **meta: str
 ) -> Path:
@@ -183,7 +202,9 @@ def package(folder: Path, **fields: Any) -> Path:
         "id": folder.name,
         "labels": ["a", "b", "c"],
         "input": {"width": SIZE, "height": SIZE},
-        "files": {"weights.onnx": sha256((folder / "weights.onnx").read_bytes()).hexdigest()},
+        "files": {
+            name: sha256((folder / name).read_bytes()).hexdigest() for name in FILES if (folder / name).is_file()
+        },
         **fields,
     }
     (folder / "model.json").write_text(json.dumps(manifest))

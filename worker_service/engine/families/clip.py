@@ -26,7 +26,7 @@ from worker_service.engine.params import EmbeddingParams, parse
 from worker_service.engine.runtime.batch import Batcher, by_first_axis
 from worker_service.engine.runtime.session import Runtime, Session
 from worker_service.engine.runtime.signature import GraphSignature, TensorSpec
-from worker_service.engine.tokens import Tokenizer, padded
+from worker_service.engine.tokens import FILE, Tokenizer, padded
 from worker_service.engine.vision.fit import NOWHERE, fit
 
 Array = npt.NDArray[Any]
@@ -67,6 +67,7 @@ class Side:
         self.input = own[0]
         self.mask = next((spec.name for spec in inputs if "mask" in spec.name), None)
         self._output = (named or flat)[0]
+        self._dimensions = session.signature.outputs[self._output].fixed(1)
         self.batcher = Batcher(session, max_batch, self._split)
 
     def run(self, rows: Sequence[Mapping[str, Array]]) -> list[Raw]:
@@ -75,6 +76,17 @@ class Side:
 
     def _split(self, outputs: Sequence[Array], count: int) -> list[Raw]:
         return by_first_axis([outputs[self._output]], count)
+
+    def vector(self, raw: Raw) -> Vector:
+        """The answer as a vector. Raises InferenceFailed for anything else."""
+        vector = raw[0].astype(np.float32)
+        if vector.ndim != 1 or self._dimensions not in (None, len(vector)) or not np.isfinite(vector).all():
+            raise InferenceFailed("The model answers no vector of numbers.")
+        return vector
+
+
+def _image_of(signature: GraphSignature) -> TensorSpec:
+    return next(spec for spec in signature.inputs if _is_of(spec, IMAGE))
 
 
 def _is_of(spec: TensorSpec, kind: str) -> bool:
@@ -130,7 +142,7 @@ class ClipModel:
 
     def postprocess(self, raw: Raw, prepared: Prepared, params: EmbeddingParams) -> Embedding:
         """The vector, and how near it is to the texts that the request names. Raises InferenceFailed."""
-        vector = _vector(raw)
+        vector = self._sides[prepared.kind].vector(raw)
         if params.texts is None:
             return Embedding(prepared.image, vector)
         return Embedding(prepared.image, vector, cosines(vector, [self._remembered(text) for text in params.texts]))
@@ -144,7 +156,7 @@ class ClipModel:
 
     def _text_vector(self, text: str) -> Vector:
         (raw,) = self.infer([self.preprocess_text(text, EmbeddingParams())])
-        return _vector(raw)
+        return self._sides[TEXT].vector(raw)
 
 
 def _sides(package: Package, runtime: Runtime) -> tuple[dict[str, Side], bool]:
@@ -172,13 +184,6 @@ def _options(manifest: Manifest) -> Options:
         raise ModelLoadFailed("'context_length' in model.json is a number of tokens, 2 at least.") from error
 
 
-def _vector(raw: Raw) -> Vector:
-    vector = raw[0].astype(np.float32)
-    if vector.ndim != 1 or not np.isfinite(vector).all():
-        raise InferenceFailed("The model answers no vector of numbers.")
-    return vector
-
-
 class ClipFamily:
     """Recognises graphs with an image and a text side; packages of two graphs have to name it."""
 
@@ -193,7 +198,9 @@ class ClipFamily:
 
     def guess(self, signature: GraphSignature) -> Guess:
         """OpenAI's preprocessing."""
-        return Guess(classes=0, input=INPUT, unsure=("input: OpenAI's size, mean and std were assumed.",))
+        size = {} if signature.inputs and _image_of(signature).fixed(2) else {"width": 224, "height": 224}
+        unsure = ("input: OpenAI's way of resizing, mean and std were assumed.",)
+        return Guess(classes=0, input={**INPUT, **size}, beside=(FILE,), unsure=unsure)
 
     def load(self, package: Package, runtime: Runtime) -> Model[EmbeddingParams]:
         """Open the graphs. Raises ModelLoadFailed."""
