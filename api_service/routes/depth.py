@@ -16,7 +16,7 @@ TASKS = frozenset({"depth-estimation"})
 
 async def estimate(request: web.Request) -> web.Response:
     """The depth map and its picture."""
-    wanted = await body.parse(request, DepthEstimationRequest)
+    wanted = await body.parse(request, DepthEstimationRequest, packs=True)
     in_path = request.match_info.get("model_id", "")
     if in_path and wanted.model_id not in ("", in_path):
         raise InvalidRequest(

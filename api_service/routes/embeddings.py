@@ -49,7 +49,7 @@ def embedding(schema: type[Images | Texts]) -> Handler:
     """A handler that answers vectors."""
 
     async def vectors(request: web.Request) -> web.Response:
-        asked = await body.parse(request, schema)
+        asked = await body.parse(request, schema, packs=True)
         given: Any = asked.image if isinstance(asked, Images) else asked.text
         items = given if isinstance(given, list) else [given]
         outputs = await embed(
@@ -66,7 +66,7 @@ def comparison(schema: type[Comparison]) -> Handler:
     """A handler that answers similarities."""
 
     async def compare(request: web.Request) -> web.Response:
-        asked = await body.parse(request, schema)
+        asked = await body.parse(request, schema, packs=True)
         prompts = asked.prompt if isinstance(asked.prompt, (list, dict)) else [asked.prompt]
         others = list(prompts.values()) if isinstance(prompts, dict) else prompts
         found = await similarity(request, asked, others)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgpack
 import pytest
 from aiohttp.test_utils import TestClient
 
 from shared.jobs import Job
+from tests.unit.api.conftest import JPEG
 from tests.unit.api.fakes import MemoryFleet, MemoryQueue, model
 
 VECTORS = {b"left": [1.0, 0.0], b"up": [0.0, 2.0]}
@@ -122,3 +124,13 @@ async def test_depth(client: TestClient, jpeg: dict, queue: MemoryQueue) -> None
     await post(client, "/infer/depth-estimation", 422, image=[jpeg, jpeg])
     clash = await post(client, "/infer/depth-estimation/depth-anything-v2/small", 400, image=jpeg, model_id="other")
     assert "Model ID mismatch" in clash["message"]
+
+
+async def test_msgpack_both_ways(client: TestClient) -> None:
+    packed = {"Content-Type": "application/msgpack", "Accept": "application/msgpack"}
+    asked = msgpack.packb({"image": {"type": "bytes", "value": JPEG}, "depth_map_format": "png16"})
+    answer = await client.post("/infer/depth-estimation", data=asked, headers=packed)
+    assert msgpack.unpackb(await answer.read())["image"] == b"\xff\xd8near"
+    asked = msgpack.packb({"image": JPEG})
+    answer = await client.post("/clip/embed_image", data=asked, headers=packed)
+    assert msgpack.unpackb(await answer.read())["embeddings"] == [[3.0, 4.0]]
