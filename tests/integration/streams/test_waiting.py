@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 async def test_a_full_buffer_delays_only_its_own_stream(system: System, camera: Camera) -> None:
     short = film.write(system.folder / "short.mp4", pictures=12)
     waiting = await system.create(str(short), sinks=[{"type": "buffer", "size": 4, "when_full": "wait"}])
-    await system.until_source(waiting, lambda one: one.get("done", 0) >= 12, "the last frame")
+    await system.until_source(waiting, lambda one: one["counts"].get("ok", 0) >= 12, "the last frame")
     live = await system.create(camera.url)
     await system.flowing(live, 60)  # longer than a lease
     assert [(one.epoch, one.owned) for one in await system.store.all()] == [(1, True), (1, True)]
