@@ -82,7 +82,7 @@ async def test_a_run_uses_the_models_of_its_worker_and_the_queue_gives_the_same(
     assert [len(row["names"]) for row in rows] == [len(row["found"]["predictions"]) for row in rows]
     names = {one["top"] for one in rows[0]["names"]}
     assert names == {box["class"] for box in rows[0]["found"]["predictions"]}
-    assert {"step:find", "step:crop", "step:name", "queue_ms", "total_ms"} <= set(result.timings)
+    assert {"step:find_ms", "step:crop_ms", "step:name_ms", "queue_ms", "total_ms"} <= set(result.timings)
     crops = sum(len(row["names"]) for row in rows)
     assert await used(bench) == {
         keys.WORKFLOW_QUEUE: ("key1", 1, 2),
