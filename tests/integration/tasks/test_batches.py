@@ -223,37 +223,6 @@ def test_follow_streams_to_the_end(fleet: Processes) -> None:
     assert len(lines(fleet, batch["id"], "?follow=true")) == 60
 
 
-@pytest.mark.parametrize(
-    ("request_", "status"),
-    [
-        ({"json": MODEL}, 400),
-        ({"json": MODEL | {"folder": "/etc"}}, 400),
-        ({"json": MODEL | {"folder": "relative"}}, 400),
-        ({"json": MODEL | {"urls": ["ftp://x.example/a.jpg"]}}, 400),
-        ({"json": MODEL | {"urls": []}}, 422),
-        ({"json": {"model": "nobody", "urls": ["https://x.example/a.jpg"]}}, 404),
-        ({"data": {"batch": json.dumps(MODEL)}, "files": {"other": b"x"}}, 400),
-        ({"data": {"batch": "no json"}, "files": {"image": ("a.jpg", b"x")}}, 422),
-        ({"data": {"batch": json.dumps(MODEL)}, "files": [("zip", ("a", b"x")), ("zip", ("b", b"x"))]}, 400),
-    ],
-)
-def test_refused(shared_api: Processes, request_: dict[str, Any], status: int) -> None:
-    answer = requests.post(f"{shared_api.url}/v1/batches", timeout=10, **request_)
-    assert answer.status_code == status, answer.text
-    assert answer.headers["Content-Type"].startswith("application/problem+json")
-    assert not list((shared_api.folder / "batches").glob("*")), "nothing of it stays on the disk"
-
-
-@pytest.fixture(scope="module")
-def shared_api(redis_process: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
-    processes = Processes(redis_process.url, tmp_path_factory.mktemp("api"))
-    processes.api()
-    processes.worker()
-    processes.until()
-    yield processes
-    processes.end()
-
-
 WORKFLOW = {
     "version": "1.0",
     "inputs": [{"type": "WorkflowImage", "name": "photo"}, {"type": "WorkflowParameter", "name": "most"}],
@@ -291,7 +260,8 @@ def test_a_workflow_for_each_image(fleet: Processes, folder: Path) -> None:
 
     batch = submit(fleet, json=wanted)
     assert (batch["model"], batch["source"]) == (keys.WORKFLOW_QUEUE, "folder")
-    first = next(iter_lines(fleet, batch["id"]))
+    first = next(iter_lines(fleet, batch["id"]), None)
+    assert first, fleet.get(f"/v1/batches/{batch['id']}")
     assert first["state"] in {"succeeded", "failed"}, "results come while the batch runs"
     over = until_over(fleet, batch["id"])
     assert (over["state"], over["total"], over["done"], over["failed"]) == ("succeeded", 13, 13, 1)
@@ -311,3 +281,34 @@ def iter_lines(fleet: Processes, batch_id: str) -> Iterator[dict[str, Any]]:
     with urllib.request.urlopen(f"{fleet.url}/v1/batches/{batch_id}/results{query}", timeout=60) as answer:
         for line in answer:
             yield json.loads(line)
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        ({"json": MODEL}, 400),
+        ({"json": MODEL | {"folder": "/etc"}}, 400),
+        ({"json": MODEL | {"folder": "relative"}}, 400),
+        ({"json": MODEL | {"urls": ["ftp://x.example/a.jpg"]}}, 400),
+        ({"json": MODEL | {"urls": []}}, 422),
+        ({"json": {"model": "nobody", "urls": ["https://x.example/a.jpg"]}}, 404),
+        ({"data": {"batch": json.dumps(MODEL)}, "files": {"other": b"x"}}, 400),
+        ({"data": {"batch": "no json"}, "files": {"image": ("a.jpg", b"x")}}, 422),
+        ({"data": {"batch": json.dumps(MODEL)}, "files": [("zip", ("a", b"x")), ("zip", ("b", b"x"))]}, 400),
+    ],
+)
+def test_refused(shared_api: Processes, request_: dict[str, Any], status: int) -> None:
+    answer = requests.post(f"{shared_api.url}/v1/batches", timeout=10, **request_)
+    assert answer.status_code == status, answer.text
+    assert answer.headers["Content-Type"].startswith("application/problem+json")
+    assert not list((shared_api.folder / "batches").glob("*")), "nothing of it stays on the disk"
+
+
+@pytest.fixture(scope="module")
+def shared_api(redis_process: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
+    processes = Processes(redis_process.url, tmp_path_factory.mktemp("api"))
+    processes.api()
+    processes.worker()
+    processes.until()
+    yield processes
+    processes.end()
