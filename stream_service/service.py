@@ -13,6 +13,7 @@ import structlog
 
 from shared.access.rights import Rights
 from shared.fleet.view import FleetView
+from shared.metrics.exporter import Exporter
 from shared.queue.dispatcher import Dispatcher
 from shared.queue.line import stop as end_tasks
 from shared.redis import connect, connect_async
@@ -24,7 +25,7 @@ from stream_service import sink
 from stream_service.budget import Budget
 from stream_service.fleet import FleetWatch
 from stream_service.hub import Hub
-from stream_service.metrics import Exporter
+from stream_service.metrics import OwnSeries
 from stream_service.model import Machinery, ModelProcessor
 from stream_service.pipeline import Parts
 from stream_service.probes import Probes
@@ -89,7 +90,7 @@ class Service:
         reception = asyncio.create_task(Reception(client, parts).run())
         self._supervisor = Supervisor(client, ownership, parts)
         supervisor = self._supervisor
-        exporter = Exporter(settings, lambda: (supervisor.figures, supervisor.load()))
+        exporter = Exporter(settings, OwnSeries(lambda: (supervisor.figures, supervisor.load())))
         exporter.start()
         if self._stopping:
             self._supervisor.stop()

@@ -11,6 +11,7 @@ import structlog
 from shared.errors import VisionfleetError
 from shared.fleet.report import FleetReporter
 from shared.jobs import JobResult
+from shared.metrics.exporter import Exporter
 from shared.metrics.settings import MetricsSettings
 from shared.pulse import Pulse
 from shared.queue.consumer import QueueConsumer, Taken
@@ -19,7 +20,7 @@ from shared.settings import PulseSettings, QueueSettings, RedisSettings
 from shared.workflows.settings import WorkflowSettings
 from worker_service.consumer.advert import Advert
 from worker_service.consumer.intake import Intake
-from worker_service.consumer.metrics import Exporter
+from worker_service.consumer.metrics import OwnSeries
 from worker_service.consumer.pipeline import Pipeline, Threads
 from worker_service.consumer.scout import Every, Scout
 from worker_service.consumer.settings import ConsumerSettings
@@ -59,7 +60,8 @@ class Consumer:
             self._queue, self._runner, self._finish, identity, limits, self._pipeline.counters
         )
         scout = Scout(self._queue, self._reporter, engine, self._pipeline, self.advert)
-        self._exporter = Exporter(MetricsSettings(), self.advert.info)
+        metrics = MetricsSettings()
+        self._exporter = Exporter(metrics, OwnSeries(self.advert.info, metrics.metrics_max_models))
         pulse = Pulse(PulseSettings().pulse_dir)
         self._beat = Every("beat", settings.heartbeat_ms / 1000, scout.beat)
         self._renew = Every("renew", self._lease_s / 4, scout.renew)

@@ -11,11 +11,12 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from shared.metrics import streams
+from shared.metrics.exporter import Exporter
 from shared.metrics.settings import MetricsSettings
 from shared.metrics.streams import StreamFigures
 from shared.streams.records import Streamer
 from stream_service.figures import Figures
-from stream_service.metrics import Exporter
+from stream_service.metrics import OwnSeries
 from tests.redis_server import free_port
 
 
@@ -77,7 +78,7 @@ def test_a_report_becomes_series() -> None:
 
 async def test_a_service_serves_its_own_streams_and_a_taken_port_costs_nothing() -> None:
     settings = MetricsSettings(metrics_port=free_port())
-    first, second = (Exporter(settings, lambda: (figures(), Streamer("me"))) for _ in range(2))
+    first, second = (Exporter(settings, OwnSeries(lambda: (figures(), Streamer("me")))) for _ in range(2))
     first.start()
     second.start()
     try:
