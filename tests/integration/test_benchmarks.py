@@ -50,7 +50,7 @@ def test_efficiency() -> None:
 
 @pytest.mark.timeout(300)  # two sides with a process, a system and a camera each
 def test_streams() -> None:
-    options = ("--cameras", "1", "--seconds", "2", "--warm", "1", "--fps", "5")
+    options = ("--cameras", "1", "--seconds", "4", "--warm", "4", "--fps", "5")
     sides = {row["side"]: row for row in rows("bench.streams", *options)}
     assert list(sides) == ["loop", "ours"]
-    assert all(row["offered/s"] == 5 and row["answers/s"] >= 0 for row in sides.values())
+    assert all(row["offered/s"] == 5 and row["answers/s"] > 0 for row in sides.values())
