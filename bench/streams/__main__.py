@@ -48,7 +48,7 @@ def alone(models: Path, model: str, threads: int, seconds: float) -> float:
 def run(command: list[str], given: dict[str, Any], seconds: float) -> list[tuple[float, int, float]]:
     """One side in a process of its own: (moment, camera, age) of its answers."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    how: dict[str, Any] = {"cwd": ROOT, "env": environment, "timeout": seconds + 120}
+    how: dict[str, Any] = {"cwd": ROOT, "env": environment, "timeout": seconds + 400}
     done = subprocess.run([*command, json.dumps(given)], capture_output=True, text=True, check=False, **how)
     told = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
     if not told:
