@@ -10,13 +10,15 @@ from api_service import catalog, reply
 from api_service.context import BACKEND
 from api_service.route import Route
 from api_service.schemas.operations import QueuesAnswer
+from shared.fleet.backlog import queue_seconds
 
 
 async def queues(request: web.Request) -> web.Response:
     """Every queue, and how many dead letters there are."""
     backend = request.app[BACKEND]
     fleet = await catalog.fleet_of(request)
-    shown = [{**asdict(queue), "backlog_s": queue.backlog_s} for queue in fleet.queues]
+    waits = queue_seconds(fleet)
+    shown = [{**asdict(queue), "backlog_s": wait} for queue, wait in zip(fleet.queues, waits, strict=True)]
     return reply.json({"queues": shown, "dead_letters": await backend.dead.count()})
 
 

@@ -57,8 +57,8 @@ class WorkerInfo:
 class QueueInfo:
     """One queue: jobs waiting and running, bytes held, age in ms of the oldest that waits.
 
-    ``rate`` is the jobs per second that workers finish of this model, ``backlog_s`` the seconds of work that wait at
-    that rate; None while nothing finishes, or where the server does not tell.
+    ``rate`` is the jobs per second that workers finished of this model lately, ``backlog_s`` the seconds until what
+    waits is done by all of them; None where the server does not tell.
     """
 
     hardware: str

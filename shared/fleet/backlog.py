@@ -57,6 +57,16 @@ def backlogs(fleet: Fleet) -> list[Backlog]:
     return [_backlog(fleet, *place, list(queues)) for place, queues in groupby(ordered, _place)]
 
 
+def queue_seconds(fleet: Fleet) -> list[float]:
+    """What each of the fleet's queues has part in the backlog of its hardware and model; the lanes' parts add up to it."""
+    rates = {(found.hardware, found.model): found.rate for found in backlogs(fleet)}
+    return [_waiting(queue) / rates[_place(queue)] for queue in fleet.queues]
+
+
+def _waiting(queue: QueueInfo) -> int:
+    return queue.waiting + queue.stalled
+
+
 def _place(queue: QueueInfo) -> tuple[str, str]:
     return queue.hardware, queue.model
 
@@ -64,7 +74,7 @@ def _place(queue: QueueInfo) -> tuple[str, str]:
 def _backlog(fleet: Fleet, hardware: str, model: str, queues: Iterable[QueueInfo]) -> Backlog:
     waiting = running = 0
     for queue in queues:
-        waiting += queue.waiting + queue.stalled
+        waiting += _waiting(queue)
         running += max(queue.running - queue.stalled, 0)
     usual = _usual(fleet, hardware, model)
     speeds = [worker.speeds.get(model) or usual for worker in fleet.workers if _serves(worker, hardware, model)]

@@ -101,13 +101,6 @@ class QueueInfo:
     rate: float = 0.0
     stalled: int = 0
 
-    @property
-    def backlog_s(self) -> float | None:
-        """Seconds of work that wait at the present rate; None when nothing was finished lately and something waits."""
-        if not self.waiting:
-            return 0.0
-        return self.waiting / self.rate if self.rate > 0 else None
-
 
 @dataclass
 class Fleet:

@@ -15,7 +15,7 @@ from shared.jobs import Job, JobResult
 from shared.queue import scripts
 from shared.redis import Call, RedisError, SyncRedis, run
 from shared.settings import QueueSettings
-from shared.usage.use import Use, use_of, who
+from shared.usage.use import Use, line, use_of, who
 
 DAY_MS = 86_400_000
 POISONED = JobPoisoned("Every worker that took this job was lost; it is among the dead letters.")
@@ -49,6 +49,11 @@ class Taken:
         if index in self.job.outside:
             raise InputGone("The image is in a store that this worker has not been told of (VISIONFLEET_BLOB_URL).")
         return self.job.inputs[index]
+
+    @property
+    def taken_ms(self) -> int:
+        """When it was delivered, in ms by Redis's clock."""
+        return int(self.entry.split("-")[0]) + self.waited_ms
 
     @property
     def recorded(self) -> bool:
@@ -207,8 +212,8 @@ class QueueConsumer:
             [taken.stream],
             *(keys.GROUP, self.name, taken.entry, taken.attempt, result.state, encode_result(result)),
             *(fields.get(name, b"") for name in ("id", "size", "reply", "record", "ttl", "owner")),
-            *(self._settings.usage_days * DAY_MS, who(taken.job)),
-            *(part for use in uses for part in use),
+            self._settings.usage_days * DAY_MS,
+            *(line(use, taken.taken_ms // DAY_MS, who(taken.job)) for use in uses),
         )
 
     def _taken(self, rows: list[Any]) -> list[Taken]:

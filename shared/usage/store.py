@@ -13,6 +13,8 @@ from shared.errors import QueueUnavailable
 from shared.redis import AsyncRedis, RedisError
 
 EPOCH = date(1970, 1, 1)
+FAR = 1_000_000
+"""Days since 1970 beyond which no calendar of Python's goes."""
 COUNTS = ("jobs", "failed", "images", "infer_us")
 GROUPS = ("day", "key", "model")
 
@@ -55,14 +57,23 @@ class UsageStore:
     async def rows(self, asked: Asked) -> list[Row]:
         """What was used, by day, key and model as asked, in that order."""
         days = [asked.first + timedelta(number) for number in range((asked.last - asked.first).days + 1)]
-        pipe: Any = self._client.pipeline(transaction=False)
+        pipe: Any = self._client.pipeline(transaction=True)  # what is added to its day must not be missed, nor seen twice
         for day in days:
             pipe.hgetall(keys.usage((day - EPOCH).days))
+        pipe.lrange(keys.USAGE_RECENT, 0, -1)
         try:
-            found = await pipe.execute() if days else []
+            *found, recent = await pipe.execute()
         except (RedisError, OSError) as error:
             raise QueueUnavailable("The usage cannot be read; try again in a moment.") from error
-        return summed_up(asked, zip(days, found, strict=True))
+        lately = [one for one in map(_of_line, recent) if asked.first <= one[0] <= asked.last]
+        return summed_up(asked, [*zip(days, found, strict=True), *lately])
+
+
+def _of_line(line: bytes) -> tuple[date, dict[bytes, bytes]]:
+    """What one job used, as a day's hash has it; a line that cannot be read is of no day that is asked for."""
+    *counts, day, whose = (line.split(b" ", 5) + [b""] * 5)[:6]
+    fields = {name.encode() + b" " + whose: count for name, count in zip(COUNTS, counts, strict=True)}
+    return EPOCH + timedelta(days=min(_number(day), FAR)), fields
 
 
 def summed_up(asked: Asked, days: Iterable[tuple[date, Mapping[bytes, bytes]]]) -> list[Row]:

@@ -23,6 +23,11 @@ class Use(NamedTuple):
     infer_us: int
 
 
+def line(use: Use, day: int, whose: str) -> str:
+    """As the script that ends the job writes it down; ``day`` is days since 1970-01-01."""
+    return f"{use.jobs} {use.failed} {use.images} {use.infer_us} {day} {use.model} {whose}"
+
+
 def who(job: Job) -> str:
     """What it is counted under: the id of the API key, else the owner, else ""."""
     return job.key or job.owner

@@ -24,6 +24,8 @@ from tests.integration.worker_process import Bench
 
 pytestmark = pytest.mark.integration
 LEASE_MS = 500
+FOLDED_AT = 512
+"""Of shared/lua/finish.lua."""
 
 
 @pytest.fixture
@@ -67,8 +69,30 @@ async def test_a_job_that_two_workers_finish_is_counted_once(redis_url: str, cli
     assert second.finish([answered(again[0])]) == 1
     assert second.finish([answered(again[0])]) == 0, "said twice"
     assert await account(client) == [Row(None, "k1", "m", 1, 0, 2, 0.002)]
-    (name,) = [name async for name in client.scan_iter("vf:usage:*")]
-    assert 399 * 86_400 < await client.ttl(name) <= 400 * 86_400
+
+
+async def test_many_jobs_are_added_up_by_day_and_none_is_missed(redis_url: str, client: AsyncRedis) -> None:
+    dispatcher = Dispatcher(RedisSettings(redis_url=redis_url), QueueSettings())
+    await dispatcher.start()
+    await asyncio.gather(
+        *(dispatcher.submit(Job("m", [b"x"], key=f"k{n % 3}", lane="normal"), Terms()) for n in range(FOLDED_AT + 88))
+    )
+    await dispatcher.close()
+    one, stream, told = worker(redis_url, "one"), keys.queue("any", "normal", "m"), 0
+    while batch := one.take([stream], 50):
+        told += one.finish([answered(taken) for taken in batch])
+        assert sum(row.jobs for row in await account(client)) == told, "told at once, whether added up or not"
+    assert told == FOLDED_AT + 88
+    assert {(row.key, row.jobs, row.images, row.infer_s) for row in await account(client)} == {
+        (f"k{n}", 200, 200, 0.4) for n in range(3)
+    }
+    assert await client.llen(keys.USAGE_RECENT) == 88
+    days = [name async for name in client.scan_iter("vf:usage:[0-9]*")]
+    assert days
+    for day in days:
+        assert 399 * 86_400 < await client.ttl(day) <= 400 * 86_400
+    await client.rpush(keys.USAGE_RECENT, "forged", b"\xff", "1 0 1 1 99999999999999 m k0")
+    assert sum(row.jobs for row in await account(client)) == told, "lines of a forger are passed over"
 
 
 async def test_nothing_is_counted_when_nothing_is_kept(redis_url: str, client: AsyncRedis) -> None:
@@ -86,7 +110,7 @@ async def test_a_real_worker_counts_and_the_api_tells(redis_url: str, client: As
     bench = Bench(redis_url, repository(tmp_path / "models"), tmp_path)
     await bench.dispatcher.start()
     try:
-        await bench.ready("a")
+        (killed,) = await bench.ready("a")
         jobs = [
             Job("dial", [picture("red")], key="key1"),
             Job("dial", [picture("red"), b"no picture"], key="=key2"),
@@ -111,5 +135,8 @@ async def test_a_real_worker_counts_and_the_api_tells(redis_url: str, client: As
             for query in ({"by": "colour"}, {"since": "2026-11-02", "until": "2026-11-01"}, {"since": "soon"}):
                 async with http.get("/v1/usage", params=query) as answer:
                     assert answer.status in {400, 422}, query
+        before = await account(client)
+        killed.kill()
+        assert await account(client) == before, "nothing of it was in the worker only"
     finally:
         await bench.close()

@@ -103,7 +103,7 @@ class Bench:
 
         return await self.until(holds, f"{name} holding {model}")
 
-    async def until(self, condition: Callable[[WorkerInfo], bool], what: str, seconds: float = 20) -> WorkerInfo:
+    async def until(self, condition: Callable[[WorkerInfo], bool], what: str, seconds: float = 60) -> WorkerInfo:
         """Wait until a worker is as ``condition`` says."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

@@ -29,11 +29,13 @@ async def test_queues(client: TestClient, fleet: MemoryFleet, letter: str) -> No
         "bytes": 1000,
         "oldest_ms": 1500,
         "rate": 4.0,
-        "backlog_s": 0.5,
+        "backlog_s": 2.0,
     }
-    fleet.fleet.queues[0].rate = 0.0
-    assert (await (await client.get("/v1/queues")).json())["queues"][0]["backlog_s"] is None
-    fleet.fleet.queues[0].waiting = 0
+    fleet.fleet.queues[0].stalled = 1
+    (worker,) = fleet.fleet.workers
+    worker.speeds = {"shapes-detector": 6.0}
+    assert (await (await client.get("/v1/queues")).json())["queues"][0]["backlog_s"] == 0.5, "as in queue_backlog_seconds"
+    fleet.fleet.queues[0].waiting = fleet.fleet.queues[0].stalled = 0
     assert (await (await client.get("/v1/queues")).json())["queues"][0]["backlog_s"] == 0
 
 

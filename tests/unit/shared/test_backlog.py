@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.fleet.backlog import Backlog, backlogs
+from shared.fleet.backlog import Backlog, backlogs, queue_seconds
 from shared.fleet.state import Fleet, QueueInfo, WorkerInfo
 
 
@@ -59,6 +59,13 @@ def test_who_drains_or_holds_other_models_or_has_other_hardware_does_not_serve()
     pool = [worker("a", 2.0), worker("b", 2.0, state="draining"), other, worker("d", 2.0, "gpu")]
     assert only(Fleet(pool, queues=[queue(4)])).seconds == 2.0
     assert only(Fleet(pool, queues=[queue(4, hardware="any")])).seconds == 1.0
+
+
+def test_the_parts_of_the_lanes_add_up_to_the_backlog() -> None:
+    lanes = [queue(15, stalled=1, running=1), queue(4, lane="bulk"), queue(0, lane="normal")]
+    fleet = Fleet([worker("a", 4.0), worker("b", 6.0)], queues=[lanes[0], queue(3, hardware="gpu"), *lanes[1:]])
+    assert queue_seconds(fleet) == [1.6, 3.0, 0.4, 0.0]
+    assert [found.seconds for found in backlogs(fleet)] == [2.0, 3.0]
 
 
 def test_one_per_hardware_and_model() -> None:
