@@ -22,7 +22,7 @@ class Queue(Answer):
     oldest_ms: int = Field(description="Age of the oldest job that waits.")
     rate: float = Field(description="Jobs per second that its workers finish of this model, over the last ten seconds.")
     backlog_s: float = Field(
-        description="Seconds until what waits here is done by all workers of the model, at their speed while they work: "
+        description="Seconds until what waits here is done by all workers of the model, at their speed at work: "
         "the lanes' figures add up to queue_backlog_seconds of /metrics."
     )
 

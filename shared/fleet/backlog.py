@@ -58,7 +58,7 @@ def backlogs(fleet: Fleet) -> list[Backlog]:
 
 
 def queue_seconds(fleet: Fleet) -> list[float]:
-    """What each of the fleet's queues has part in the backlog of its hardware and model; the lanes' parts add up to it."""
+    """Each queue's part of the backlog of its hardware and model; the parts of the lanes add up to it."""
     rates = {(found.hardware, found.model): found.rate for found in backlogs(fleet)}
     return [_waiting(queue) / rates[_place(queue)] for queue in fleet.queues]
 

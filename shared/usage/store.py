@@ -57,7 +57,7 @@ class UsageStore:
     async def rows(self, asked: Asked) -> list[Row]:
         """What was used, by day, key and model as asked, in that order."""
         days = [asked.first + timedelta(number) for number in range((asked.last - asked.first).days + 1)]
-        pipe: Any = self._client.pipeline(transaction=True)  # what is added to its day must not be missed, nor seen twice
+        pipe: Any = self._client.pipeline(transaction=True)  # a line that is added to its day meanwhile is seen once
         for day in days:
             pipe.hgetall(keys.usage((day - EPOCH).days))
         pipe.lrange(keys.USAGE_RECENT, 0, -1)

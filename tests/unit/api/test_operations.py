@@ -34,7 +34,7 @@ async def test_queues(client: TestClient, fleet: MemoryFleet, letter: str) -> No
     fleet.fleet.queues[0].stalled = 1
     (worker,) = fleet.fleet.workers
     worker.speeds = {"shapes-detector": 6.0}
-    assert (await (await client.get("/v1/queues")).json())["queues"][0]["backlog_s"] == 0.5, "as in queue_backlog_seconds"
+    assert (await (await client.get("/v1/queues")).json())["queues"][0]["backlog_s"] == 0.5, "as in /metrics"
     fleet.fleet.queues[0].waiting = fleet.fleet.queues[0].stalled = 0
     assert (await (await client.get("/v1/queues")).json())["queues"][0]["backlog_s"] == 0
 
