@@ -91,7 +91,8 @@ vf:key:{id}:flights              zset, request id -> ms when it stops to count, 
                                  Written by key_admit and the API; lives 10 minutes after the last request.
 vf:key:{id}:usage                hash {requests, refused, last_ms}. Written by the API; lives forever.
 vf:usage:recent                  list, "{jobs} {failed} {images} {infer_us} {day} {model} {who}" of the jobs that ended
-                                 last. Written by finish, which adds them to their days when they are 512; lives until then.
+                                 last. Written by finish, which adds them to their days when they are 512; lives until
+                                 then.
 vf:usage:{day}                   hash, "{count} {model} {who}" -> jobs, failed, images or infer_us of that day since
                                  1970-01-01, by Redis's clock; who is a key's id, an owner or "". Written by finish;
                                  lives for usage_days.
