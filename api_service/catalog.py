@@ -25,6 +25,7 @@ ROUTE_OF_TASK = {
     "semantic-segmentation": "/infer/semantic_segmentation",
     "depth-estimation": "/infer/depth-estimation",
     "embedding": "/clip/embed_image",
+    "ocr": "/ocr/trocr",
 }
 
 

@@ -9,7 +9,7 @@ vf:job:{id}                      hash, the record of an asynchronous job: state,
                                  Written by submit, admit, progress and settle; lives for the job's timeout, then for
                                  the result TTL after its end.
 vf:job:{id}:events               list of msgpack [ms, event, name, value...], the job's story: queued, started,
-                                 progress, finished. Capped by length; lives as long as the record.
+                                 progress, text, finished. Capped by length; lives as long as the record.
 vf:job:{id}:input                string, the job (msgpack) after its end, when its terms ask for that; so that it can be
                                  run again. Written by settle; lives for the input TTL.
 vf:job:{id}:watchers             set of the reply streams to tell of the job's events. Written by watch; lives until its

@@ -27,6 +27,7 @@ ROUTES = {
     "keypoint-detection": "/infer/keypoints_detection",
     "semantic-segmentation": "/infer/semantic_segmentation",
     "depth-estimation": "/infer/depth-estimation",
+    "ocr": "/ocr/trocr",
 }
 MSGPACK = "application/msgpack"
 TIMINGS = "X-Visionfleet-Timings"

@@ -10,6 +10,7 @@
 local REPLY_TTL = 120000
 local REPLY_LENGTH = 20000
 local EVENTS_LENGTH = 200
+local TEXTS_LENGTH = 2000
 local LARGEST = 2 ^ 48
 
 local function now_ms()
@@ -45,7 +46,8 @@ end
 local function note(id, event, ...)
   local key = 'vf:job:' .. id
   local last = event == 'finished'
-  if last or redis.call('LLEN', key .. ':events') < EVENTS_LENGTH then
+  local most = event == 'text' and TEXTS_LENGTH or EVENTS_LENGTH
+  if last or redis.call('LLEN', key .. ':events') < most then
     local count = redis.call('RPUSH', key .. ':events', cmsgpack.pack({now_ms(), event, ...}))
     if last or count == 1 then redis.call('PEXPIRE', key .. ':events', math.max(redis.call('PTTL', key), 1)) end
   end

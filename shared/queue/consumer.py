@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import threading
+from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from shared import keys
@@ -27,6 +29,7 @@ class Taken:
 
     ``done`` counts finished images, ``told`` those that the record knows of. ``infer_ms`` is its share of the batches
     that it ran in; ``uses`` is what a workflow used, in place of what can be told from job and result.
+    ``pieces`` are what its texts have become longer by, with the index of the input, since they were last told.
     """
 
     stream: str
@@ -41,6 +44,7 @@ class Taken:
     blobs: BlobStore | None = None
     infer_ms: float = 0.0
     uses: list[Use] | None = None
+    pieces: deque[tuple[int, str]] = field(default_factory=deque)
 
     def image(self, index: int) -> bytes:
         """One encoded image, which may have to be fetched. Raises InputGone, BlobsUnavailable."""
@@ -81,6 +85,7 @@ class QueueConsumer:
         self._settings = settings
         self._ensured: set[str] = set()
         self._blobs = open_store(settings)
+        self._saying = threading.Lock()
 
     def take(
         self, streams: Sequence[str], count: int, others: Sequence[str] = (), others_count: int = 0
@@ -146,6 +151,21 @@ class QueueConsumer:
                 taken.told, taken.lost = taken.done, taken.lost or not answer
         return sum(answer for answer in answers if not isinstance(answer, RedisError))
 
+    def say(self, held: Sequence[Taken]) -> int:
+        """Tell what the asynchronous jobs have written since the last time; those that are not ours any more are lost.
+
+        Returns how many told anything.
+        """
+        with self._saying:  # or the end of a text would overtake its middle
+            speaking = [(taken, _pieces(taken)) for taken in held if taken.recorded and taken.pieces]
+            if not speaking:
+                return 0
+            answers = run(self._client, [self._say(taken, pieces) for taken, pieces in speaking])
+        for (taken, _), answer in zip(speaking, answers, strict=True):
+            if not isinstance(answer, RedisError):
+                taken.lost = taken.lost or not answer
+        return sum(answer for answer in answers if not isinstance(answer, RedisError))
+
     def finish(self, ended: Sequence[tuple[Taken, JobResult]]) -> int:
         """Write the results in one round trip. Returns how many count; the others had been lost."""
         calls = [self._finish(taken, result) for taken, result in ended]
@@ -202,6 +222,13 @@ class QueueConsumer:
             *(keys.GROUP, self.name, taken.entry, taken.attempt, taken.job.id, taken.done, len(taken.job.inputs)),
         )
 
+    def _say(self, taken: Taken, pieces: dict[int, str]) -> Call:
+        return scripts.SAY(
+            [taken.stream, keys.job(taken.job.id)],
+            *(keys.GROUP, self.name, taken.entry, taken.attempt, taken.job.id),
+            *(part for piece in pieces.items() for part in piece),
+        )
+
     def _finish(self, taken: Taken, result: JobResult) -> Call:
         fields = taken.fields
         if self._blobs is not None and taken.recorded:
@@ -235,3 +262,12 @@ class QueueConsumer:
         if broken:
             self.finish(broken)
         return taken
+
+
+def _pieces(taken: Taken) -> dict[int, str]:
+    """What each input's text has become longer by; the thread that writes goes on meanwhile."""
+    pieces: dict[int, str] = {}
+    for _ in range(len(taken.pieces)):
+        index, text = taken.pieces.popleft()
+        pieces[index] = pieces.get(index, "") + text
+    return pieces

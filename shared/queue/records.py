@@ -11,7 +11,7 @@ from shared.jobs import JobEvent, JobRecord, JobResult, State
 EXPIRED = DeadlineExceeded("The job was not finished within its time limit; raise its timeout or add workers.")
 CANCELED = JobCanceled("The job was canceled.")
 PACKED = (b"result", b"metadata", b"trace", b"webhook")
-NUMBERS = frozenset({"position", "attempt", "done", "images"})
+NUMBERS = frozenset({"input", "position", "attempt", "done", "images"})
 
 
 def result_from(job_id: str, state: str, body: bytes) -> JobResult:

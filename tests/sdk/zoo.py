@@ -27,6 +27,7 @@ CORE = {
     "clip/ViT-B-16": "clip",
     "perception_encoder/PE-Core-L14-336": "clip-joint",
     "depth-anything-v2/small": "depth-anything",
+    "trocr/trocr-base-printed": "trocr-merged",
 }
 """Core models, by the ids that the SDK's methods lead to."""
 

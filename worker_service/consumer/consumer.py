@@ -118,6 +118,7 @@ class Consumer:
         give_up = time.monotonic() + 10 * self._lease_s
         while True:
             try:
+                self._queue.say([taken for taken, _ in ended])
                 counted = self._queue.finish(ended)
             except RedisError as error:
                 if time.monotonic() > give_up:

@@ -21,6 +21,7 @@ from worker_service.consumer import spans
 from worker_service.consumer.counters import Counters
 from worker_service.consumer.inprocess import InProcess
 from worker_service.consumer.ready import ReadyQueue
+from worker_service.consumer.waiting import Waiting
 from worker_service.consumer.work import Item, Work, clock_ms
 from worker_service.engine.engine import Engine
 from worker_service.engine.family import AnyModel, Image, Prepared, Raw, prepare_text, read_text
@@ -81,7 +82,7 @@ class Pipeline:
 
     @property
     def batch_started(self) -> float | None:
-        """When the oldest of the batches that run now began, in ms of the monotonic clock; None when none runs."""
+        """When the oldest of the batches that run now began, or made its last step, by the monotonic clock in ms."""
         return min(list(self._running.values()), default=None)
 
     @property
@@ -152,6 +153,7 @@ class Pipeline:
             if work.expired or work.abandoned:
                 raise LATE  # noqa: TRY301 - one exit for every way in which an image can fail
             item.prepared = self._text(item) if work.taken.job.media == "text" else self._image(item)
+            item.prepared.watch = Waiting(work, item.index, self._alive_still)
         except VisionfleetError as error:
             self._fail_ahead(item, error)
         except Exception:
@@ -210,6 +212,11 @@ class Pipeline:
             del self._running[threading.get_ident()]
         ended = clock_ms()
         return batch, raws, ended - begun, ended
+
+    def _alive_still(self) -> None:
+        """A run of many steps has made one: it does not hang."""
+        if threading.get_ident() in self._running:
+            self._running[threading.get_ident()] = clock_ms()
 
     def _run(self, model: AnyModel, batch: list[Item]) -> list[Raw | None]:
         """One Raw per image. When a batch fails, its images run alone, so that only the bad one fails."""

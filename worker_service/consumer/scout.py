@@ -54,8 +54,10 @@ class Scout:
         self._queue.renew(self._pipeline.held)
 
     def progress(self) -> None:
-        """Tell how far the asynchronous jobs of several images are; those that were canceled are dropped."""
-        self._queue.progress(self._pipeline.held)
+        """Tell how far jobs of several images are and what jobs have written; those that were canceled are dropped."""
+        held = self._pipeline.held
+        self._queue.progress(held)
+        self._queue.say(held)
 
     def take_over(self) -> None:
         """Take jobs of held models whose worker was lost; our own leases first, which may be old after an outage."""

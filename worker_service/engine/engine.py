@@ -37,6 +37,8 @@ from worker_service.settings import EngineSettings
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+WARM_UP = {"max_new_tokens": 2}
+"""Parameters of the first run: of a text two tokens, the second of which comes through the cache."""
 Answer: TypeAlias = Result | VisionfleetError
 
 
@@ -157,7 +159,7 @@ def warm_up(model: AnyModel, batches: Sequence[int]) -> None:
     """
     spec = model.manifest.input
     blank = np.full((spec.height, spec.width, 3), spec.pad, np.uint8)
-    params = model.params({})
+    params = model.params(WARM_UP)
     try:
         for size in sorted({min(size, model.max_batch) for size in batches}):
             prepared = [model.preprocess(blank, params) for _ in range(size)]

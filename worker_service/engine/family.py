@@ -35,6 +35,20 @@ Raw: TypeAlias = tuple[npt.NDArray[Any], ...]
 """One image's outputs without the batch axis, in the order that its family chose (the graph's, as a rule)."""
 
 
+class Watch:
+    """Whoever waits for an item while the model works on it. This one waits in silence, for ever."""
+
+    def gone(self) -> bool:
+        """Whether nobody waits any more: asked between the steps of a long run, which then ends."""
+        return False
+
+    def said(self, text: str) -> None:
+        """A piece of text that will stand in the answer, as soon as it is certain."""
+
+
+WATCH = Watch()
+
+
 @dataclass
 class Prepared:
     """One image, ready to run.
@@ -45,6 +59,8 @@ class Prepared:
         image: width and height of the source in pixels.
         pixels: the source itself, kept only when the request asks for a picture.
         kind: ``image`` or ``text``, for models that read both.
+        ask: what the request asks of the run itself, for models whose run depends on it.
+        watch: whoever waits for it.
     """
 
     tensors: dict[str, npt.NDArray[Any]]
@@ -52,6 +68,8 @@ class Prepared:
     image: tuple[int, int]
     pixels: Image | None = None
     kind: str = "image"
+    ask: Any = None
+    watch: Watch = WATCH
 
 
 P = TypeVar("P", bound=Params)

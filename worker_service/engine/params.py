@@ -7,7 +7,7 @@ parameter object whose values are safe to compute with. Names that a task does n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -17,6 +17,9 @@ from worker_service.engine.depth_results import DepthFormat
 from worker_service.engine.manifest import Manifest
 from worker_service.engine.vision.masks import DecodeMode
 from worker_service.engine.vision.nms import NmsMode
+
+MOST_CHARACTERS = 100_000
+"""Of one text."""
 
 
 class Params(BaseModel):
@@ -91,6 +94,21 @@ class EmbeddingParams(Params):
 
     texts: tuple[str, ...] | None = Field(
         None, max_length=1000, description="Texts that the answer says the cosine similarity to."
+    )
+
+
+class GenerationParams(Params):
+    """Models that write text."""
+
+    prompt: str = Field("", max_length=MOST_CHARACTERS, description="What the model is asked, where it reads a prompt.")
+    max_new_tokens: int | None = Field(None, ge=1, le=4096, description="Tokens written at most.")
+    num_beams: int | None = Field(None, ge=1, le=16, description="Texts pursued at once; 1 takes the likeliest token.")
+    temperature: float = Field(0.0, ge=0, le=10, description="0 is always the likeliest; more draws more freely.")
+    top_k: int = Field(0, ge=0, le=100_000, description="Draw among that many tokens only; 0 is all.")
+    top_p: float = Field(1.0, gt=0, le=1, description="Draw among the likeliest tokens of that probability together.")
+    seed: int | None = Field(None, ge=0, lt=2**63, description="The same seed draws the same text.")
+    stop: tuple[Annotated[str, Field(min_length=1, max_length=200)], ...] = Field(
+        (), max_length=16, description="Strings before which the text ends."
     )
 
 

@@ -11,10 +11,9 @@ import numpy.typing as npt
 
 from shared.errors import InvalidRequest, ModelLoadFailed
 from worker_service.engine.artifacts import Package
+from worker_service.engine.params import MOST_CHARACTERS
 
 FILE = "tokenizer.json"
-MOST_CHARACTERS = 100_000
-"""Of one text. Longer ones would be cut anyway, and take long to be split."""
 
 
 class Tokenizer:
@@ -33,6 +32,18 @@ class Tokenizer:
         if len(text) > MOST_CHARACTERS:
             raise InvalidRequest(f"A text has at most {MOST_CHARACTERS} characters, not {len(text)}.")
         found: list[int] = self._tokenizer.encode(text).ids
+        return found
+
+    def plain(self, text: str) -> list[int]:
+        """Ids without special tokens around them. Raises InvalidRequest for a text without end."""
+        if len(text) > MOST_CHARACTERS:
+            raise InvalidRequest(f"A text has at most {MOST_CHARACTERS} characters, not {len(text)}.")
+        found: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        return found
+
+    def text(self, ids: Sequence[int], *, special: bool = False) -> str:
+        """The text of the ids; with ``special``, its special tokens stay in it."""
+        found: str = self._tokenizer.decode(list(ids), skip_special_tokens=not special)
         return found
 
 

@@ -10,6 +10,7 @@ from visionfleet.results.classification import Classification, ClassScore, class
 from visionfleet.results.depth import DepthMap, depth_map
 from visionfleet.results.detection import Box, Detections, detections
 from visionfleet.results.keypoints import Keypoint, Pose, Poses, poses
+from visionfleet.results.reading import Reading, reading
 from visionfleet.results.segmentation import ClassMap, Instance, Instances, class_map, instances
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Keypoint",
     "Pose",
     "Poses",
+    "Reading",
     "Result",
     "parse",
 ]
@@ -37,6 +39,7 @@ READERS: dict[str, Callable[[str, Mapping[str, Any], Mapping[str, float]], Resul
     "keypoint-detection": poses,
     "semantic-segmentation": class_map,
     "depth-estimation": depth_map,
+    "ocr": reading,
 }
 
 

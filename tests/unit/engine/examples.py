@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ class Example:
     numbered: bool = False  # one list for the whole batch
     draws: bool = False  # answers a map of each picture
     reads: bool = False  # texts, too
+    net: str = ""  # a kept net of several graphs, which only its model.json explains
 
 
 def centres() -> np.ndarray[Any, Any]:
@@ -207,6 +209,10 @@ def clip() -> Example:
     return Example({}, fields={"input": STRETCH, "labels": []}, reads=True)
 
 
+def trocr() -> Example:
+    return Example({}, net="trocr-merged")
+
+
 EXAMPLES: dict[str, Callable[[], Example]] = {
     "classification": classification,
     "yolov8": yolov8,
@@ -223,6 +229,7 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "semantic-segmentation": semantic_segmentation,
     "depth-anything": depth_anything,
     "clip": clip,
+    "trocr": trocr,
     "yolov10": yolov10,
     "yolov10-seg": yolov10_seg,
     "yolov10-pose": yolov10_pose,
@@ -252,6 +259,11 @@ def graph(path: Path, family: str, *, half: bool = False, **options: Any) -> Pat
 
 def model(folder: Path, family: str, task: str, *, options: dict[str, Any] | None = None, **fields: Any) -> Path:
     """Write the family's graph and a model.json for it."""
+    if net := EXAMPLES[family]().net:
+        shutil.copytree(nets.FOLDER / net, folder)
+        manifest = json.loads((folder / "model.json").read_bytes())
+        (folder / "model.json").write_text(json.dumps({**manifest, "id": folder.name, "task": task, **fields}))
+        return folder
     graph(folder / "weights.onnx", family, **(options or {}))
     return graphs.package(folder, task=task, family=family, **{**EXAMPLES[family]().fields, **fields})
 

@@ -5,8 +5,9 @@ import { depth } from "./depth.js";
 import { detection } from "./detection.js";
 import { embedding } from "./embedding.js";
 import { plain } from "./plain.js";
+import { reading } from "./reading.js";
 
-const TASKS = new Map([detection, classification, depth, embedding].map((task) => [task.name, task]));
+const TASKS = new Map([detection, classification, depth, embedding, reading].map((task) => [task.name, task]));
 
 /**
  * The task's presentation: {name, title, route, sliders, filtersClasses, summary, list, draw, verdict}.

@@ -1,0 +1,69 @@
+"""Bodies and answer of the routes that read text in images."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+from typing_extensions import override
+
+from api_service.schemas.answers import Detection, ImageSize
+from api_service.schemas.base import Answer, InferenceRequest, OneOrMoreImages
+
+Stage = Literal["none", "tiny", "small", "medium"]
+
+
+class OcrRequest(InferenceRequest):
+    """What these requests share. ``PREFIX`` and ``VERSION`` make the model's id where none is given."""
+
+    PREFIX: ClassVar[str] = ""
+    VERSION: ClassVar[str] = ""
+
+    model_id: str = Field(default="", description="The model; absent: the usual id of the version.")
+    image: OneOrMoreImages = Field(description="One image, answered by one object, or a list, answered by a list.")
+
+    @property
+    def version(self) -> str | None:
+        """The version that the request names, under the family's own word for it."""
+        return None
+
+    @property
+    def named(self) -> str:
+        """The model's id."""
+        return self.model_id or f"{self.PREFIX}/{self.version or self.VERSION}"
+
+    @property
+    def boxes(self) -> bool:
+        """Whether boxes are answered, where the model has them."""
+        return True
+
+
+class TrocrRequest(OcrRequest):
+    """Body of `POST /ocr/trocr`: one line of text per image."""
+
+    PREFIX: ClassVar[str] = "trocr"
+    VERSION: ClassVar[str] = "trocr-base-printed"
+    PARAMS: ClassVar[dict[str, str]] = {"max_new_tokens": "max_new_tokens", "num_beams": "num_beams"}
+
+    trocr_version_id: str | None = Field(default=VERSION, description="The id is `trocr/` and it.")
+    max_new_tokens: Annotated[int, Field(ge=1, le=4096)] | None = Field(default=None, description="Tokens at most.")
+    num_beams: Annotated[int, Field(ge=1, le=16)] | None = Field(
+        default=None, description="Texts pursued at once; 1 takes the likeliest token."
+    )
+
+    @property
+    @override
+    def version(self) -> str | None:
+        return self.trocr_version_id
+
+
+class OcrAnswer(Answer):
+    """The text of one image."""
+
+    result: str = Field(description="The whole text, lines in reading order.")
+    time: float = Field(description="Seconds from the request's arrival to its answer.")
+    parent_id: Any
+    image: ImageSize | None = None
+    predictions: list[Detection] | None = Field(
+        default=None, description="Where each piece of text is; `class` is the text."
+    )

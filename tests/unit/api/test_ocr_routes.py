@@ -1,0 +1,53 @@
+"""Routes that read text in images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from aiohttp.test_utils import TestClient
+
+from shared.jobs import Job
+from tests.unit.api.fakes import MemoryFleet, MemoryQueue, model
+
+BOX = {"x": 5.0, "y": 5.0, "width": 4.0, "height": 2.0, "confidence": 0.9, "class": "two", "class_id": 0}
+MODELS = {"trocr/trocr-base-printed": "ocr", "trocr/trocr-small-printed": "ocr"}
+
+
+def work(data: bytes, job: Job) -> dict[str, Any]:
+    """What a worker would answer."""
+    del data
+    output: dict[str, Any] = {"task": "ocr", "image": {"width": 9, "height": 9}, "result": "two"}
+    return output if job.model.startswith("trocr") else {**output, "predictions": [BOX]}
+
+
+@pytest.fixture
+def queue() -> MemoryQueue:
+    return MemoryQueue(work)
+
+
+@pytest.fixture
+def fleet() -> MemoryFleet:
+    made = MemoryFleet()
+    made.fleet.models.update({name: model(name, task, ["w1"]) for name, task in MODELS.items()})
+    return made
+
+
+async def post(client: TestClient, url: str, status: int = 200, **body: Any) -> Any:
+    answer = await client.post(url, json=body)
+    assert answer.status == status, await answer.text()
+    return await answer.json()
+
+
+async def test_trocr(client: TestClient, jpeg: dict, queue: MemoryQueue) -> None:
+    found = await post(client, "/ocr/trocr", image=jpeg, max_new_tokens=9)
+    assert {**found, "time": 0} == {"result": "two", "time": 0, "parent_id": None}
+    many = await post(client, "/ocr/trocr", image=[jpeg, jpeg], trocr_version_id="trocr-small-printed")
+    assert [each["result"] for each in many] == ["two", "two"]
+    assert [(job.model, job.params) for job in queue.seen[:2]] == [
+        ("trocr/trocr-base-printed", {"max_new_tokens": 9}),
+        ("trocr/trocr-small-printed", {}),
+    ]
+    await post(client, "/ocr/trocr", 404, image=jpeg, trocr_version_id="trocr-large-printed")
+    await post(client, "/ocr/trocr", 422, image=jpeg, max_new_tokens=0)
+    await post(client, "/ocr/trocr", 400, image=jpeg, model_id="shapes-detector")

@@ -1,0 +1,100 @@
+"""TrOCR, and Hugging Face's other vision encoder-decoders: an image of one line of text in, the text out.
+
+``encoder_model.onnx`` sees the image once; the decoder, in one graph or two (see ``generation/decoder.py``), writes
+token by token. ``generation`` in model.json, or ``generation_config.json``, says how a text begins and ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from shared.errors import ModelLoadFailed
+from worker_service.engine.artifacts import Package
+from worker_service.engine.family import Family, Guess, Image, Model, Prepared, Raw
+from worker_service.engine.generation.decoder import Decoder
+from worker_service.engine.generation.loop import Request, generate
+from worker_service.engine.generation.options import ask_of, options_of
+from worker_service.engine.generation.outcome import account, packed, unpacked
+from worker_service.engine.params import GenerationParams, parse
+from worker_service.engine.runtime.batch import Batcher
+from worker_service.engine.runtime.session import Runtime
+from worker_service.engine.runtime.signature import GraphSignature
+from worker_service.engine.text_results import ReadText
+from worker_service.engine.tokens import Tokenizer
+from worker_service.engine.vision.fit import fit
+
+ENCODER = "encoder_model.onnx"
+STATES = "encoder_hidden_states"
+
+
+class TrocrModel:
+    """A loaded reader of lines."""
+
+    def __init__(self, package: Package, runtime: Runtime) -> None:
+        self.manifest = package.manifest
+        self._tokenizer = Tokenizer(package)
+        self._options = options_of(package)
+        session = runtime.open(package.graph(ENCODER))
+        if len(session.signature.inputs) != 1 or len(session.signature.inputs[0].shape) != 4:
+            raise ModelLoadFailed(f"Family trocr feeds {ENCODER} one image. Seen: {session.signature}.")
+        self._input = session.signature.inputs[0].name
+        self._encoder = Batcher(session, runtime.max_batch)
+        self._decoder = Decoder(package, runtime)
+        self.max_batch = self._encoder.max_batch
+        self._file_bytes = package.bytes
+
+    @property
+    def bytes(self) -> int:
+        """Files plus input buffers; caches live as long as their batch."""
+        return self._file_bytes + self._encoder.bytes
+
+    def params(self, values: Mapping[str, Any]) -> GenerationParams:
+        """Check a request's parameters. Raises InvalidRequest."""
+        return parse(GenerationParams, values, self.manifest)
+
+    def preprocess(self, image: Image, params: GenerationParams) -> Prepared:
+        """Resize and normalise as the manifest's ``input`` says."""
+        tensor, geometry = fit(image, self.manifest.input)
+        size = (geometry.width, geometry.height)
+        return Prepared({self._input: tensor}, geometry, size, ask=ask_of(params, self._options))
+
+    def infer(self, batch: Sequence[Prepared]) -> list[Raw]:
+        """See all images, then write all texts together. Raises InferenceFailed."""
+        states = np.stack([row[0] for row in self._encoder.run([item.tensors for item in batch])])
+        start = [self._options.decoder_start_token_id]
+        requests = [Request(start, item.ask, item.watch) for item in batch]
+        return [packed(one) for one in generate(self._decoder, requests, {STATES: states}, self._tokenizer.text)]
+
+    def postprocess(self, raw: Raw, prepared: Prepared, params: GenerationParams) -> ReadText:
+        """The text. Raises DeadlineExceeded when nobody had waited for its end."""
+        found = unpacked(raw)
+        return ReadText(prepared.image, found.text.strip(), generated=account(found))
+
+
+class TrocrFamily:
+    """Packages have to name it: their graphs do not tell whose they are."""
+
+    name = "trocr"
+    task = "ocr"
+
+    def matches(self, signature: GraphSignature) -> float | None:
+        """Never: an encoder alone could be anything's."""
+        del signature
+        return None
+
+    def guess(self, signature: GraphSignature) -> Guess:
+        """The processor's settings."""
+        del signature
+        middle = (0.5, 0.5, 0.5)
+        image = {"width": 384, "height": 384, "resize": "stretch", "interpolation": "antialias-linear"}
+        return Guess(classes=0, input={**image, "mean": middle, "std": middle})
+
+    def load(self, package: Package, runtime: Runtime) -> Model[GenerationParams]:
+        """Open the graphs. Raises ModelLoadFailed."""
+        return TrocrModel(package, runtime)
+
+
+FAMILY: Family = TrocrFamily()
