@@ -112,7 +112,6 @@ def trocr(folder: Path, *, merged: bool) -> None:
         for way, ask in BEAMS.items():
             found = net.generate(**seen, do_sample=False, **options, **ask)
             answers[f"{name}.{way}"] = np.array(ended(found, 1, [END]))
-        print(name, len(answers[name]), len(set(answers[name].tolist())), [len(answers[f"{name}.{w}"]) for w in BEAMS])
     write(
         folder,
         {
