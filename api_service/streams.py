@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import structlog
 from aiohttp import web
 from pydantic import ValidationError
 
@@ -21,6 +22,7 @@ from shared.streams.spec import PipelineSpec, WorkflowSpec
 from shared.streams.store import not_found
 from shared.workflows.store import LOCAL
 
+log = structlog.get_logger(__name__)
 TRIES = 5
 
 
@@ -50,7 +52,8 @@ async def create(request: web.Request, spec: PipelineSpec, *, probe: bool) -> tu
     rights = jobs.rights_of(request)
     seen = await request.app[STREAMS].probe(spec, None, rights) if probe else {}
     await check_capacity(request, spec, seen)
-    stream_id = await request.app[STREAMS].create(spec, rights)
+    stream_id = await request.app[STREAMS].create(spec, rights, call_of(request).request_id)
+    log.info("stream.submitted", stream=stream_id, request_id=call_of(request).request_id)
     return await request.app[STREAMS].get(stream_id), seen
 
 

@@ -106,20 +106,20 @@ class Supervisor:
         try:
             await self._tend(pipeline)
         except VisionfleetError as error:
-            log.warning("stream.not_tended", stream=pipeline.lease.id, code=error.code)
+            log.warning("stream.not_tended", **pipeline.lease.names, code=error.code)
         except Exception:
-            log.exception("stream.not_tended", stream=pipeline.lease.id)
+            log.exception("stream.not_tended", **pipeline.lease.names)
 
     async def _tend(self, pipeline: Pipeline) -> None:
         lease, over = pipeline.lease, pipeline.over
         if not await self._ownership.renew(lease, pipeline.report(), over) or over:
-            log.info("stream.left", stream=lease.id, over=over or "lost")
+            log.info("stream.left", **lease.names, over=over or "lost")
             del self.pipelines[lease.id]
             await pipeline.stop()
             return
         limit = lease.spec.consumption_timeout_s
         if limit is not None and lease.idle_s > limit:
-            log.info("stream.not_consumed", stream=lease.id, seconds=lease.idle_s)
+            log.info("stream.not_consumed", **lease.names, seconds=lease.idle_s)
             await self._forget(lease.id)
             return
         pipeline.outlet.watching = await self._ownership.watched(lease.id)
@@ -149,7 +149,7 @@ class Supervisor:
         stale = self.pipelines.pop(stream_id, None)
         if stale is not None:
             await stale.stop()
-        log.info("stream.taken_up", stream=stream_id, epoch=lease.epoch)
+        log.info("stream.taken_up", **lease.names, epoch=lease.epoch)
         pipeline = Pipeline(lease, self._parts, RedisOutlet(self._ownership, lease, self._settings))
         self.pipelines[stream_id] = pipeline
         await pipeline.apply()
@@ -161,7 +161,7 @@ class Supervisor:
             try:
                 await self._ownership.release(pipeline.lease, report)
             except VisionfleetError:
-                log.warning("stream.not_released", stream=pipeline.lease.id)
+                log.warning("stream.not_released", **pipeline.lease.names)
         self.pipelines.clear()
         try:
             await self._ownership.beat(None)

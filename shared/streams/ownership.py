@@ -39,6 +39,12 @@ class Lease:
     rights: Rights = EVERYTHING
     status: dict[str, Any] = field(default_factory=dict)
     idle_s: float = 0.0
+    request_id: str = ""
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What a log line calls it."""
+        return {"stream": self.id} | ({"request_id": self.request_id} if self.request_id else {})
 
     def valid(self, lease_s: float) -> bool:
         """Whether it is certainly still ours."""
@@ -61,12 +67,12 @@ class Ownership:
         answer = await self._run(scripts.CLAIM(names, self.replica, self._lease_ms))
         if not answer:
             return None
-        epoch, version, desired, restarts, spec, rights, status = answer
+        epoch, version, desired, restarts, spec, rights, status, request_id = answer
         parsed = parsed_spec(spec)
         if parsed is None:
             return None
         held = (stream_id, epoch, version, desired.decode(), restarts, parsed, began)
-        return Lease(*held, load(rights), mapping(status))
+        return Lease(*held, load(rights), mapping(status), request_id=request_id.decode())
 
     async def renew(self, lease: Lease, report: dict[str, Any], over: str = "") -> bool:
         """Renew, leave the report, learn what is wanted. False: it is not ours any more."""

@@ -39,15 +39,22 @@ class StreamStore:
         self._client = client
         self._limits = limits
 
-    async def create(self, spec: PipelineSpec, rights: Rights = EVERYTHING) -> str:
+    async def create(self, spec: PipelineSpec, rights: Rights = EVERYTHING, request_id: str = "") -> str:
         """Accept a stream; a stream service takes it up within a second. Returns its id.
 
-        ``rights`` are its maker's. Raises StreamsFull, NoStreamService.
+        ``rights`` are its maker's; the request's id is for the logs. Raises StreamsFull, NoStreamService.
         """
         await self._check_room(len(spec.sources))
         stream_id = str(uuid.uuid4())
         names = [keys.stream(stream_id), keys.STREAMS, keys.STREAMS_WAKE]
-        arguments = (stream_id, spec.model_dump_json(), self._limits.stream_max, rights.owner, rights.dump())
+        arguments = (
+            stream_id,
+            spec.model_dump_json(),
+            self._limits.stream_max,
+            rights.owner,
+            rights.dump(),
+            request_id,
+        )
         made = await self._run(scripts.CREATE(names, *arguments))
         if made == -1:
             raise StreamsFull(

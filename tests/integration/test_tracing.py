@@ -99,7 +99,8 @@ async def test_one_job_is_one_trace_and_one_request_id(redis_url: str, outside: 
         "api", tmp_path / "api.log", ("-m", "api_service"), port=str(port), redis_url=redis_url, **settings
     )
     try:
-        bench.start("w")
+        bench.start("w", worker_role="inference")
+        bench.start("b", worker_role="background")
         await bench.until(lambda worker: worker.state == "ready", "ready", seconds=60)
         await until_up(f"http://127.0.0.1:{port}")
         image = {"type": "base64", "value": base64.b64encode(picture("red")).decode()}
@@ -114,8 +115,8 @@ async def test_one_job_is_one_trace_and_one_request_id(redis_url: str, outside: 
             await until(lambda: {span.name for span in outside.spans} >= names, "all spans")
         check_tree({span.name: span for span in outside.spans})
         assert outside.webhooks[0]["traceparent"].split("-")[1] == TRACE
-        api_log, worker_log = tmp_path / "api.log", tmp_path / "w.log"
-        for log, event in ((api_log, "job.submitted"), (worker_log, "job.finished"), (worker_log, "webhook.sent")):
+        api_log, worker_log, background_log = (tmp_path / f"{name}.log" for name in ("api", "w", "b"))
+        for log, event in ((api_log, "job.submitted"), (worker_log, "job.finished"), (background_log, "webhook.sent")):
             (line,) = lines_of(log, event=event, request_id=request_id)
             assert line["job"] == job_id, event
         assert lines_of(api_log, event="request", request_id=request_id, path="/v1/jobs")
@@ -126,11 +127,11 @@ async def test_one_job_is_one_trace_and_one_request_id(redis_url: str, outside: 
 
 
 def check_tree(spans: dict[str, Span]) -> None:
-    """caller -> api -> queue -> worker -> its phases; the webhook belongs to the request too."""
+    """caller -> api -> queue -> worker -> its phases; the webhook is the worker's."""
     assert {span.trace for span in spans.values()} == {TRACE}
     api, queue, worker = spans["POST /v1/jobs"], spans["queue"], spans["worker"]
     assert api.parent == CALLER
-    assert (queue.parent, worker.parent, spans["webhook"].parent) == (api.id, queue.id, api.id)
+    assert (queue.parent, worker.parent, spans["webhook"].parent) == (api.id, queue.id, worker.id)
     for phase in ("decode", "preprocess", "infer", "post"):
         assert spans[phase].parent == worker.id
         assert worker.start_ns - 1_000_000 <= spans[phase].start_ns <= spans[phase].end_ns <= worker.end_ns + 1_000_000

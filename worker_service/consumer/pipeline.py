@@ -274,7 +274,7 @@ class Pipeline:
     def _result(self, work: Work) -> JobResult:
         result = work.result(*self._identity)
         error = "" if result.error is None else str(result.error["code"])
-        spans.tell(work, self._identity[0], error)
+        spans.follow(result, work.taken, spans.tell(work, self._identity[0], error))
         taken, job = work.taken, work.taken.job
         if taken.recorded and job.lane == "normal":  # the others would be a line per request or per image
             log.info("job.finished", **work.names, state=result.state, attempt=taken.attempt, **result.timings)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from shared import tracing
-from shared.jobs import Job
+from shared.jobs import Job, JobResult
+from shared.queue.consumer import Taken
 from worker_service.consumer.work import Work, clock_ms
 
 
-def tell(work: Work, worker: str, error: str) -> None:
-    """Record the spans of a job, if its trace is followed."""
+def tell(work: Work, worker: str, error: str) -> str:
+    """Record the spans of a job, if its trace is followed; returns the worker's traceparent, or ""."""
     job, parent = work.taken.job, tracing.of(work.taken.job.trace)
     if not parent or not tracing.enabled():
-        return
+        return ""
     now = clock_ms()
     began = tracing.ago_ns(now - work.started)
     parent = queued(job, parent, began, work.taken.waited_ms)
@@ -22,10 +23,17 @@ def tell(work: Work, worker: str, error: str) -> None:
     }
     inside = tracing.begin("worker", parent, "consumer", {**attributes(job), **about}, began)
     if inside is None:
-        return
+        return ""
     for phase, ended, spent in work.marks:
         tracing.record(phase, inside.traceparent, tracing.ago_ns(now - ended + spent), tracing.ago_ns(now - ended))
     inside.end(error=error)
+    return inside.traceparent
+
+
+def follow(result: JobResult, taken: Taken, traceparent: str) -> None:
+    """Write the worker's span into a result that a webhook will tell of: its span is a child of it."""
+    if traceparent and taken.recorded:
+        result.extra["traceparent"] = traceparent
 
 
 def queued(job: Job, parent: str, until_ns: int, waited_ms: float) -> str:

@@ -29,6 +29,14 @@ CROWDED_S = 1.0
 EXCERPT = 200
 
 
+def parent_of(delivery: Delivery, record: JobRecord | None) -> str:
+    """The traceparent of what the webhook tells of: how the worker ended the job, else the request that submitted it."""
+    if record is None:
+        return ""
+    ended = {} if record.result is None or delivery.event != record.state else record.result.extra
+    return tracing.of(ended) or tracing.of(record.trace)
+
+
 class Courier:
     """One run of one process. ``stopping`` ends it early; what has been begun is finished."""
 
@@ -81,10 +89,11 @@ class Courier:
         record = await self._record(delivery.job)
         body = delivery.body or payload.build(delivery, record, self._settings)
         trace = {} if record is None else record.trace
+        parent = parent_of(delivery, record)
         about = {"visionfleet.job": delivery.job, "visionfleet.event": delivery.event, "url.full": delivery.url}
-        span = tracing.begin("webhook", tracing.of(trace), "client", about) if tracing.of(trace) else None
+        span = tracing.begin("webhook", parent, "client", about) if parent else None
         begun = time.monotonic()
-        verdict, entry = await self._send(delivery, body, tracing.of(trace) if span is None else span.traceparent)
+        verdict, entry = await self._send(delivery, body, parent if span is None else span.traceparent)
         entry |= {"at_ms": int(time.time() * 1000), "ms": int((time.monotonic() - begun) * 1000)}
         if span is not None:
             span.end({"http.response.status_code": entry["status"] or 0}, str(entry["error"] or ""))

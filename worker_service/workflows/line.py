@@ -163,6 +163,7 @@ class WorkflowLine:
         self._count(result)
         if begun.span is not None:
             begun.span.end(error="" if result.error is None else str(result.error["code"]))
+            spans.follow(result, taken, begun.span.traceparent)
         if taken.recorded:
             log.info(
                 "workflow.finished", job=taken.job.id, state=result.state, attempt=taken.attempt, **taken.job.trace

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,7 +12,7 @@ import aiohttp
 import pytest
 
 from tests.cameras.camera import Camera
-from tests.integration.streams.system import System
+from tests.integration.streams.system import ROOT, System
 from tests.redis_server import free_port
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
@@ -63,6 +64,25 @@ async def test_what_cannot_be_opened_is_no_stream(http: aiohttp.ClientSession, c
         assert (answer[0], answer[1].get("code")) == (status, code), answer
     assert (await call(http, "POST", "/v1/streams", {"sources": [], "model": MODEL}))[0] == 422
     assert (await call(http, "GET", "/v1/streams"))[1]["streams"] == []
+
+
+async def test_the_request_is_named_in_the_lines_of_both_services(
+    http: aiohttp.ClientSession, processes: System
+) -> None:
+    request_id = uuid.uuid4().hex
+    film = {"sources": [{"reference": str(ROOT / "examples" / "images")}], "model": MODEL}
+    async with http.post("/v1/streams", json=film, headers={"X-Request-ID": request_id}) as answer:
+        assert answer.status == 201, await answer.text()
+        stream = (await answer.json())["id"]
+
+    async def told() -> bool:
+        lines = [
+            line for log in processes.folder.glob("*.log") for line in log.read_text(errors="replace").splitlines()
+        ]
+        named = [line for line in lines if request_id in line and stream in line]
+        return all(any(event in line for line in named) for event in ("stream.submitted", "stream.taken_up"))
+
+    await processes.until(told, "the lines of API and stream service")
 
 
 async def test_a_stream_is_followed_and_seen(http: aiohttp.ClientSession, camera: Camera) -> None:
