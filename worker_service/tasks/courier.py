@@ -30,7 +30,7 @@ EXCERPT = 200
 
 
 def parent_of(delivery: Delivery, record: JobRecord | None) -> str:
-    """The traceparent of what the webhook tells of: how the worker ended the job, else the request that submitted it."""
+    """The traceparent of what the webhook tells of: the worker that ended the job, else the request for it."""
     if record is None:
         return ""
     ended = {} if record.result is None or delivery.event != record.state else record.result.extra
