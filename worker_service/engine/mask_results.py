@@ -13,8 +13,13 @@ from typing_extensions import override
 from worker_service.engine.results import Detections, FloatArray, IntArray, envelope
 from worker_service.engine.vision.rle import compress, run_lengths
 
-# Masks are large areas of few values: the fastest level of zlib is within a few percent of the best one.
-PNG_LEVEL = 1
+# Masks are large areas of few values. Rows as differences to the row above, then runs: as small as zlib's best level
+# makes them, in a third of the time of its fastest with the filters that libpng would choose.
+PNG = [
+    *(cv2.IMWRITE_PNG_COMPRESSION, 1),
+    *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
+    *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP),
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,10 +94,10 @@ class ClassMap:
     @property
     def present(self) -> list[int]:
         """Class ids that occur, in order."""
-        counts = np.bincount(self.class_ids.reshape(-1), minlength=len(self.labels))
+        counts = cv2.calcHist([self.class_ids], [0], None, [256], [0, 256])
         return [int(i) for i in np.flatnonzero(counts)]
 
 
 def _png(plane: npt.NDArray[np.uint8]) -> bytes:
-    _, data = cv2.imencode(".png", plane, [cv2.IMWRITE_PNG_COMPRESSION, PNG_LEVEL])
+    _, data = cv2.imencode(".png", plane, PNG)
     return bytes(data)

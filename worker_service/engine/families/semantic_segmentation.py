@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -67,7 +68,7 @@ class SemanticModel(GraphModel[SemanticParams]):
             class_ids = self._numbered(found, len(output))
         if self.background is not None:
             class_ids[chances < params.confidence] = self.background
-        confidences = np.round(chances * 255).astype(np.uint8)
+        confidences = np.asarray(cv2.convertScaleAbs(chances, alpha=255), np.uint8)  # rounds, in one pass
         result = ClassMap(prepared.image, class_ids, confidences, self.labels)
         return with_classes(result, prepared.pixels, params, self.background)
 

@@ -27,7 +27,7 @@ from worker_service.engine.runtime.signature import GraphSignature
 from worker_service.engine.segmenter import PrototypeSegmenter
 from worker_service.engine.vision.axis import Axis
 from worker_service.engine.vision.candidates import Candidates, Floats
-from worker_service.engine.vision.layouts import prior_boxes
+from worker_service.engine.vision.layouts import pairs_above, prior_boxes
 from worker_service.engine.vision.masks import Planes, parts_of
 from worker_service.engine.vision.nms import best_candidates
 
@@ -81,7 +81,8 @@ class Yolact(PrototypeSegmenter):
         self.check(classes, 1, 1 + len(self.labels), "1 + classes")
         if not len(offsets) == len(classes) == len(weights) == len(priors) or offsets.shape[1] != 4:
             raise InferenceFailed(f"The model answers {len(offsets)} offsets for {len(priors)} priors.")
-        which, class_ids = np.nonzero(classes[:, 1:] > params.floor)
+        which, class_ids = pairs_above(classes, params.floor)
+        which, class_ids = which[class_ids > 0], class_ids[class_ids > 0] - 1
         scores = _float(classes[which, class_ids + 1])
         chosen = best_candidates(scores, 0, params.max_candidates)
         which = which[chosen]

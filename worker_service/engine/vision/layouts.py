@@ -85,7 +85,7 @@ def final_rows(output: Array, threshold: float | np.float32) -> Candidates:
 
 def box_class_pairs(boxes: Array, scores: Array, threshold: float | np.float32, limit: int) -> Candidates:
     """YOLO-NAS: corners [anchors, 4] and scores [anchors, classes]; a box counts once for each class above."""
-    which, class_ids = np.nonzero(scores > threshold)
+    which, class_ids = pairs_above(scores, threshold)
     pairs = _float(scores[which, class_ids])
     chosen = best_candidates(pairs, 0, limit)
     which = which[chosen]
@@ -119,6 +119,12 @@ def prior_boxes(offsets: Array, priors: Array, size: tuple[int, int]) -> Floats:
 def sigmoid(values: Floats) -> Floats:
     """Written as a tanh, which does not overflow."""
     return np.asarray(0.5 + 0.5 * np.tanh(0.5 * values), np.float32)
+
+
+def pairs_above(scores: Array, threshold: float | np.float32) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Rows and columns of the scores above the threshold, row by row; in one axis, which numpy searches faster."""
+    rows, columns = np.divmod(np.flatnonzero(scores > threshold), scores.shape[1])
+    return rows, columns
 
 
 def _float(values: Array) -> Floats:

@@ -1,7 +1,6 @@
 """Mask logits on a network's coarse grid to masks over source pixels, one crop per object.
 
-Nothing of the size of the image is ever made: each object's logits are interpolated inside its box only. Linear
-interpolation is separable, so it is two small matrix products per object.
+Nothing of the size of the image is ever made: each object's logits are interpolated inside its box only.
 """
 
 from __future__ import annotations
@@ -14,13 +13,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from worker_service.engine.vision.axis import Axis, Weights, weights
+from worker_service.engine.vision.axis import Axis
 from worker_service.engine.vision.fit import Geometry
+from worker_service.engine.vision.interpolation import interpolation
 from worker_service.engine.vision.rle import Runs, column_runs
 
 Floats = npt.NDArray[np.float32]
 Bits = npt.NDArray[np.uint8]
-BLOCK = 384  # columns; where dense and blocked products take the same time
 
 DecodeMode = Literal["accurate", "tradeoff", "fast"]
 PlanePart: TypeAlias = Callable[[int, slice, slice], Floats]
@@ -49,7 +48,10 @@ class Mask:
         contours, _ = cv2.findContours(self.cells, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
         if not contours:
             return np.zeros((0, 2), np.float32)
-        points = max(contours, key=_extent).reshape(-1, 2) + np.array([self.left, self.top])
+        largest = contours[0] if len(contours) == 1 else max(contours, key=_extent)
+        points = largest.reshape(-1, 2) + np.array([self.left, self.top], np.int32)
+        if self.across.is_pixels and self.down.is_pixels:
+            return points.astype(np.float32)
         step = np.array([self.across.step, self.down.step])
         start = np.array([self.across.start, self.down.start])
         limit = np.array([self.across.pixels - 1, self.down.pixels - 1])
@@ -115,40 +117,21 @@ def cut_masks(
         threshold: above it is object.
     """
     part = parts_of(planes)
-    across, down = (None, None) if source == target else (weights(source[0], target[0]), weights(source[1], target[1]))
+    between = None if source == target else interpolation(source, target)
     for i, (x0, y0, x1, y1) in enumerate(boxes.tolist()):
         left, right = target[0].inside(x0, x1)
         top, bottom = target[1].inside(y0, y1)
-        if across is None or down is None:
+        if between is None:
             values = part(i, slice(top, bottom), slice(left, right))
         else:
-            rows, columns = down.part(top, bottom)[1], across.part(left, right)[1]
-            values = resample(part(i, rows, columns), across, down, (left, right), (top, bottom))
+            cells = part(i, *between.cells((left, right), (top, bottom)))
+            values = between(cells, (left, right), (top, bottom))
         yield Mask((values > threshold).view(np.uint8), left, top, *target)
 
 
 def parts_of(planes: Planes) -> PlanePart:
     """Planes that are all there, as what gives parts of them."""
     return planes if callable(planes) else lambda i, rows, columns: planes[i, rows, columns]
-
-
-def resample(planes: Floats, across: Weights, down: Weights, columns: tuple[int, int], rows: tuple[int, int]) -> Floats:
-    """The cells that matter, [..., h, w], interpolated at target columns and rows from the first to before the second.
-
-    Many columns are done in blocks: each needs few cells, and a matrix over all is zeros for the most part.
-    """
-    tall = down.part(*rows)[0] @ planes
-    first, end = columns
-    if end - first <= BLOCK:
-        return np.asarray(tall @ across.part(first, end)[0].T, np.float32)
-    start = across.first[first]
-    values = np.empty((*tall.shape[:-1], end - first), np.float32)
-    for begin in range(first, end, BLOCK):
-        stop = min(begin + BLOCK, end)
-        matrix, cells = across.part(begin, stop)
-        part = tall[..., cells.start - start : cells.stop - start]
-        np.matmul(part, matrix.T, out=values[..., begin - first : stop - first])
-    return values
 
 
 def reach(planes: Floats, axes: tuple[Axis, Axis]) -> Floats:
@@ -174,6 +157,9 @@ def prototype_planes(prototypes: npt.NDArray[Any], coefficients: Floats) -> Floa
 def prototype_part(prototypes: npt.NDArray[Any], coefficients: Floats) -> PlanePart:
     """As ``prototype_planes``, a part of one object's plane at a time, and only when it is asked for."""
     channels = len(prototypes)
+    last = np.moveaxis(prototypes, 0, -1)
+    if last.flags.c_contiguous and last.dtype == np.float32:  # as YOLACT has them
+        return lambda i, rows, columns: np.asarray(last[rows, columns] @ coefficients[i], np.float32)
 
     def part(i: int, rows: slice, columns: slice) -> Floats:
         seen = prototypes[:, rows, columns]
