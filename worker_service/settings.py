@@ -87,7 +87,13 @@ class EngineSettings(BaseSettings):
     spinning: bool | None = Field(
         None,
         description="Let idle inference threads spin: faster when cores are idle, ruinous when they are shared. "
-        "Unset: only for a single worker that leaves cores free.",
+        "Unset: only in a single worker, and a tenth of a millisecond at most unless it leaves cores free.",
+    )
+    twin_max_mb: int = Field(
+        256,
+        ge=0,
+        description="Models whose files have up to this many megabytes are opened twice on the CPU, the second time "
+        "with a share of the threads, for runs that go on beside another; 0: none.",
     )
     warm_up: bool = Field(True, description="Run each model on blank images when it is loaded.")
 

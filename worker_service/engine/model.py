@@ -65,7 +65,7 @@ class GraphModel(Generic[P]):
     @property
     def bytes(self) -> int:
         """Files plus input buffers; ONNX Runtime does not say what its own copies take."""
-        return self._file_bytes + self._batcher.bytes
+        return self._file_bytes + self._batcher.bytes + self.session.bytes_again
 
     def params(self, values: Mapping[str, object]) -> P:
         """Check a request's parameters. Raises InvalidRequest."""

@@ -12,7 +12,7 @@ from shared.errors import InferenceFailed, ModelLoadFailed
 from tests.unit.engine import graphs
 from worker_service.engine.runtime.batch import Batcher
 from worker_service.engine.runtime.profile import BadProfile, HardwareProfile, load_profile
-from worker_service.engine.runtime.session import Runtime, read_signature
+from worker_service.engine.runtime.session import SPIN_IS_TIMED, SPIN_US, Runtime, read_signature
 from worker_service.engine.runtime.signature import GraphSignature
 from worker_service.engine.runtime.threads import available_cpus, cpu_quota
 from worker_service.settings import ROOT, EngineSettings
@@ -111,13 +111,24 @@ def test_threads_are_shared_between_workers() -> None:
     assert Runtime(EngineSettings(intra_op_threads=3)).threads == 3
 
 
-def test_spinning_only_when_cores_are_left_over() -> None:
-    assert not Runtime(EngineSettings()).spinning
-    assert not Runtime(EngineSettings(workers_per_host=2, intra_op_threads=1)).spinning
-    assert Runtime(EngineSettings(intra_op_threads=1)).spinning == (available_cpus() > 1)
-    options = Runtime(EngineSettings(spinning=True, intra_op_threads=2))._options()
+def spins(**settings: Any) -> str:
+    options = Runtime(EngineSettings(**settings))._options(2)
     assert options.intra_op_num_threads == 2
-    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "1"
+    if options.get_session_config_entry("session.intra_op.allow_spinning") == "0":
+        return "never"
+    try:
+        return options.get_session_config_entry("session.intra_op.spin_duration_us")
+    except RuntimeError:  # not set
+        return "long"
+
+
+def test_spinning_is_brief_unless_cores_are_left_over() -> None:
+    assert spins(workers_per_host=2, intra_op_threads=1) == "never"
+    assert spins(spinning=False) == "never"
+    assert spins(spinning=True) == "long"
+    assert spins() == (str(SPIN_US) if SPIN_IS_TIMED else "never")
+    if available_cpus() > 1:
+        assert spins(intra_op_threads=1) == "long"
 
 
 def test_what_is_no_graph_fails_to_load_without_internals(tmp_path: Path) -> None:

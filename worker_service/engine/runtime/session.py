@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,15 @@ from shared.errors import InferenceFailed, ModelLoadFailed
 from worker_service.engine.runtime.profile import BadProfile, HardwareProfile, load_profile
 from worker_service.engine.runtime.signature import GraphSignature, TensorSpec
 from worker_service.engine.runtime.threads import available_cpus
+from worker_service.engine.runtime.twin import Crowd, Twin, size_of
 from worker_service.settings import EngineSettings
 
 log = logging.getLogger(__name__)
+CPU = "CPUExecutionProvider"
+SPIN_US = 100
+"""Spans the waits between the operators of a run; longer spins take cores that others could use (bench/streams)."""
+SPIN_IS_TIMED = tuple(map(int, ort.__version__.split(".")[:2])) >= (1, 26)
+"""Older versions ignore the duration and spin for long."""
 
 CUDA = frozenset({"CUDAExecutionProvider", "TensorrtExecutionProvider", "NvTensorRTRTXExecutionProvider"})
 
@@ -36,11 +43,13 @@ _DTYPES = {
 class Session:
     """A graph ready to run. ``run`` is safe from several threads."""
 
-    def __init__(self, session: ort.InferenceSession, name: str) -> None:
+    def __init__(self, session: ort.InferenceSession, name: str, crowd: Crowd, twin: Twin | None = None) -> None:
         self.signature = signature_of(session)
         self.providers: tuple[str, ...] = tuple(session.get_providers())
         self._session = session
         self._name = name
+        self._crowd = crowd
+        self._twin = twin
         self._outputs = [output.name for output in self.signature.outputs]
 
     def run(self, feeds: Mapping[str, npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
@@ -49,12 +58,19 @@ class Session:
         Raises:
             InferenceFailed: ONNX Runtime raised; its own message goes to the log only.
         """
-        try:
-            outputs: list[npt.NDArray[Any]] = self._session.run(self._outputs, dict(feeds))
-        except Exception as error:  # onnxruntime's errors share no base class of their own
-            log.exception("%s failed to run", self._name)
-            raise InferenceFailed("The model failed while it ran.") from error
+        with self._crowd.join() as crowded:
+            twin = self._twin.get() if crowded and self._twin is not None else None
+            try:
+                outputs: list[npt.NDArray[Any]] = (twin or self._session).run(self._outputs, dict(feeds))
+            except Exception as error:  # onnxruntime's errors share no base class of their own
+                log.exception("%s failed to run", self._name)
+                raise InferenceFailed("The model failed while it ran.") from error
         return outputs
+
+    @property
+    def bytes_again(self) -> int:
+        """What opening the graph a second time took, roughly."""
+        return self._twin.bytes if self._twin is not None else 0
 
     @property
     def device(self) -> str:
@@ -99,10 +115,15 @@ class Runtime:
         self.providers = self.profile.usable(settings.engine_cache)
         cpus = available_cpus()
         self.threads: int = settings.intra_op_threads or max(1, cpus // settings.workers_per_host)
-        alone = settings.workers_per_host == 1 and self.threads < cpus
-        self.spinning: bool = alone if settings.spinning is None else settings.spinning
+        lone = settings.workers_per_host == 1
+        spare = self.threads < cpus
+        self.spinning: bool = lone and (spare or SPIN_IS_TIMED) if settings.spinning is None else settings.spinning
+        self.brief: bool = settings.spinning is None and not spare
         self.max_batch: int = settings.max_batch or self.profile.max_batch
         self._engine_cache = settings.engine_cache
+        self._crowd = Crowd()
+        self._twin_bytes = settings.twin_max_mb * 2**20
+        self._share = max(1, self.threads // self.profile.runs)
 
     @property
     def hardware(self) -> str:
@@ -118,7 +139,7 @@ class Runtime:
         if any("{engine_cache}" in str(value) for p in self.profile.providers for value in p.options.values()):
             self._engine_cache.mkdir(parents=True, exist_ok=True)
         try:
-            session = ort.InferenceSession(str(path), self._options(), providers=self.providers)
+            session = ort.InferenceSession(str(path), self._options(self.threads), providers=self.providers)
         except Exception as error:  # onnxruntime's errors share no base class of their own
             log.exception("cannot open %s", path)
             raise ModelLoadFailed(f"ONNX Runtime cannot load {path.name}; the worker's log says why.") from error
@@ -126,15 +147,23 @@ class Runtime:
             self.profile.check(session.get_providers())
         except BadProfile as error:
             raise ModelLoadFailed(str(error)) from error
-        return Session(session, path.parent.name)
+        return Session(session, path.parent.name, self._crowd, self._twin_of(path, session.get_providers()))
 
-    def _options(self) -> ort.SessionOptions:
+    def _twin_of(self, path: Path, providers: Sequence[str]) -> Twin | None:
+        if self._share == self.threads or set(providers) != {CPU} or size_of(path) > self._twin_bytes:
+            return None
+        make = partial(ort.InferenceSession, str(path), self._options(self._share), providers=self.providers)
+        return Twin(path, make)
+
+    def _options(self, threads: int) -> ort.SessionOptions:
         options = ort.SessionOptions()
-        options.intra_op_num_threads = self.threads
+        options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.enable_cpu_mem_arena = self.profile.memory_arena
         options.log_severity_level = 3
         options.add_session_config_entry("session.intra_op.allow_spinning", "1" if self.spinning else "0")
+        if self.brief:
+            options.add_session_config_entry("session.intra_op.spin_duration_us", str(SPIN_US))
         return options
 
 

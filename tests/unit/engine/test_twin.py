@@ -1,0 +1,91 @@
+"""A graph opened twice: when, and that nobody can tell from the answers."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+
+from tests.unit.engine import graphs
+from worker_service.engine.runtime.session import Runtime, Session
+from worker_service.engine.runtime.twin import Crowd, Twin
+from worker_service.settings import EngineSettings
+
+IMAGE = {"images": np.random.default_rng(0).random((1, 3, graphs.SIZE, graphs.SIZE), np.float32)}
+
+
+def opened(folder: Path, **settings: int) -> Session:
+    path = graphs.classifier(folder / "m" / "weights.onnx", [0.1, 0.2, 0.3])
+    return Runtime(EngineSettings(**{"intra_op_threads": 2, **settings})).open(path)
+
+
+def crowded_run(session: Session) -> np.ndarray:
+    """A run beside another; returns when what it had opened in the background is there, or is not going to be."""
+    with session._crowd.join():
+        (answer,) = session.run(IMAGE)
+    for thread in threading.enumerate():
+        if thread.name == "twin":
+            thread.join(30)
+    return answer
+
+
+def test_a_lone_run_opens_nothing(tmp_path: Path) -> None:
+    session = opened(tmp_path)
+    session.run(IMAGE)
+    session.run(IMAGE)
+    assert session.bytes_again == 0
+    assert not any(thread.name == "twin" for thread in threading.enumerate())
+
+
+def test_runs_that_meet_get_a_second_session_that_answers_the_same(tmp_path: Path) -> None:
+    session = opened(tmp_path)
+    (alone,) = session.run(IMAGE)
+    first = crowded_run(session)
+    assert session.bytes_again == (tmp_path / "m" / "weights.onnx").stat().st_size
+    assert session._twin is not None
+    assert session._twin.get() is not None
+    assert session._twin.get() is not session._session
+    second = crowded_run(session)
+    assert alone.tobytes() == first.tobytes() == second.tobytes()
+
+
+def test_no_second_session_for_large_models_and_for_one_thread(tmp_path: Path) -> None:
+    for folder, settings in (("large", {"twin_max_mb": 0}), ("narrow", {"intra_op_threads": 1})):
+        session = opened(tmp_path / folder, **settings)
+        assert crowded_run(session).shape == (1, 3)
+        assert session.bytes_again == 0
+
+
+def test_a_file_that_has_changed_is_not_opened_in_its_name(tmp_path: Path) -> None:
+    session = opened(tmp_path)
+    graphs.classifier(tmp_path / "m" / "weights.onnx", [0.5, 0.5])
+    assert crowded_run(session).shape == (1, 3)
+    assert crowded_run(session).shape == (1, 3), "the answer of the model that was loaded"
+    assert session.bytes_again == 0
+
+
+def test_a_file_that_has_gone_is_survived(tmp_path: Path) -> None:
+    path = graphs.classifier(tmp_path / "weights.onnx", [0.1])
+
+    def gone() -> None:
+        raise OSError("no such file")
+
+    twin = Twin(path, gone)
+    assert twin.get() is None
+    for thread in threading.enumerate():
+        if thread.name == "twin":
+            thread.join(30)
+    assert twin.get() is None
+
+
+def test_a_crowd_counts_those_inside() -> None:
+    crowd = Crowd()
+    with crowd.join() as first:
+        assert not first
+        with crowd.join() as second:
+            assert second
+        with crowd.join() as third:
+            assert third
+    with crowd.join() as last:
+        assert not last
