@@ -17,6 +17,8 @@ class WorkerInfo:
     """One worker's heartbeat. Times are ms since the epoch by Redis's clock, sizes bytes, ``rate`` images per second,
     ``rates`` jobs per second by model, both over the last ten seconds.
 
+    ``capacity`` is how many images a model run takes, ``runs`` how many runs go on at a time.
+
     ``held`` lists the models in its cache: {id, digest, bytes, pinned}. ``counters`` only grow: per model, images,
     failures, batches, the ms spent in each phase, and what the cache did; ``reasons`` counts failures by error code,
     ``histograms`` are states of shared/metrics/histogram.py. ``recent`` are counts of the last ten seconds, ``speeds``
@@ -32,6 +34,7 @@ class WorkerInfo:
     seen_ms: int = 0
     state: Literal["starting", "ready", "draining"] = "starting"
     capacity: int = 0
+    runs: int = 1
     threads: int = 0
     providers: list[str] = field(default_factory=list)
     held: list[dict[str, Any]] = field(default_factory=list)

@@ -52,6 +52,7 @@ class Advert:
         )
         if self.pipeline is not None:
             counters = self.pipeline.counters
+            info.runs = self.pipeline.runs
             info.prepared = len(self.pipeline.held)
             info.running = int(self.pipeline.batch_started is not None)
             info.jobs, info.failures = counters.total("jobs"), counters.total("failures")

@@ -76,6 +76,11 @@ class Pipeline:
             runner.start()
 
     @property
+    def runs(self) -> int:
+        """How many batches run at the same time."""
+        return len(self._runners)
+
+    @property
     def alive(self) -> bool:
         """Whether the inference threads live."""
         return all(runner.is_alive() for runner in self._runners)
