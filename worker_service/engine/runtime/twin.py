@@ -8,7 +8,6 @@ other's way. Two runs of one thread took 138 ms of CPU time per image where two 
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -74,5 +73,5 @@ def size_of(path: Path) -> int:
 
 
 def _version(path: Path) -> tuple[int, ...]:
-    found = os.stat(path)
+    found = path.stat()
     return (found.st_ino, found.st_size, found.st_mtime_ns)
