@@ -26,6 +26,7 @@ ROUTE_OF_TASK = {
     "depth-estimation": "/infer/depth-estimation",
     "embedding": "/clip/embed_image",
     "ocr": "/ocr/trocr",
+    "lmm": "/infer/lmm",
 }
 
 

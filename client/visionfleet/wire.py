@@ -28,6 +28,7 @@ ROUTES = {
     "semantic-segmentation": "/infer/semantic_segmentation",
     "depth-estimation": "/infer/depth-estimation",
     "ocr": "/ocr/trocr",
+    "lmm": "/infer/lmm",
 }
 MSGPACK = "application/msgpack"
 TIMINGS = "X-Visionfleet-Timings"

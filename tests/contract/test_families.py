@@ -19,7 +19,7 @@ from worker_service.engine.runtime.signature import GraphSignature, TensorSpec
 from worker_service.settings import EngineSettings
 
 NO_PREDICTIONS = ("depth-estimation", "embedding")
-NO_PICTURE = ("clip", "trocr")
+NO_PICTURE = ("clip", "trocr", "florence-2")
 each_family = pytest.mark.parametrize("family", list(registry()), ids=lambda family: family.name)
 # Of several graphs none tells whose it is, and model.json names the family; they are kept whole, in one size.
 each_of_one_graph = pytest.mark.parametrize(

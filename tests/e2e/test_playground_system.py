@@ -115,3 +115,20 @@ async def test_depth_and_embeddings_are_shown(real: Playground, system: Launched
     await choose(real, "clip")
     await expect(page.get_by_role("img", name="The vector's numbers")).to_be_visible(timeout=30_000)
     await expect(page.get_by_text("24 numbers")).to_be_visible()
+
+
+async def test_questions_are_answered_and_text_is_read(real: Playground, system: Launched) -> None:
+    for net in ("florence2", "trocr-merged"):
+        shutil.copytree(foundation.FOLDER / net, system.data_dir / "models" / net, dirs_exist_ok=True)
+    page = real.page
+    await expect(page.locator("input[name=model][value='florence2']")).to_be_attached(timeout=30_000)
+    await choose(real, "florence2")
+    await real.example("Shapes on paper")
+    await expect(page.get_by_text("60 tokens, cut off")).to_be_visible(timeout=30_000)
+    await page.get_by_label("Ask a question").get_by_role("textbox").fill("<OD>")
+    await page.get_by_role("button", name="Ask", exact=True).click()
+    await expect(page.locator("pre.text", has_text="bboxes")).to_be_visible(timeout=30_000)
+    await choose(real, "trocr-merged")
+    await expect(page.locator("pre.text")).to_be_visible(timeout=30_000)
+    await expect(page.get_by_text(" words")).to_be_visible()
+    await expect(page.locator("#question")).to_be_hidden()

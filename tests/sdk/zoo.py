@@ -28,6 +28,7 @@ CORE = {
     "perception_encoder/PE-Core-L14-336": "clip-joint",
     "depth-anything-v2/small": "depth-anything",
     "trocr/trocr-base-printed": "trocr-merged",
+    "florence-2-base": "florence2",
 }
 """Core models, by the ids that the SDK's methods lead to."""
 

@@ -32,3 +32,22 @@ class ReadText:
         if self.boxes is not None:
             body["predictions"] = self.boxes.rows()
         return envelope("ocr", self.image, body, self.visualization)
+
+
+@dataclass(frozen=True)
+class WrittenText:
+    """What a model wrote about an image.
+
+    Attributes:
+        image: width and height of the source in pixels.
+        response: the text, or what it says under the name of its task.
+        generated: how many tokens it took, and why it ended.
+    """
+
+    image: tuple[int, int]
+    response: str | dict[str, Any]
+    generated: dict[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """``response``, ``tokens`` and ``finish_reason``."""
+        return envelope("lmm", self.image, {"response": self.response, **self.generated}, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from visionfleet import Classification, Detections, Result
 from visionfleet.cli.console import out, row, say, table
-from visionfleet.results import Reading
+from visionfleet.results import Reading, Writing
 
 
 def show_answer(name: str, answer: Result) -> None:
@@ -17,6 +17,9 @@ def show_answer(name: str, answer: Result) -> None:
         show_classes(f"{name}: {answer.top or ', '.join(answer.predicted) or 'none'}{took}", answer)
     elif isinstance(answer, Reading):
         say(f"{name}: {counted(len(answer.text.split()), 'word')}{took}", "bold")
+        say(answer.text)
+    elif isinstance(answer, Writing):
+        say(f"{name}: {answer.model}{took}", "bold")
         say(answer.text)
     else:
         say(f"{name}: {answer.task}{took}", "bold")

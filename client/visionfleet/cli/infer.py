@@ -39,6 +39,10 @@ def infer(  # noqa: PLR0913 - one parameter per option
     *,
     confidence: Annotated[float | None, typer.Option(min=0, max=1, help="Lowest confidence reported.")] = None,
     iou: Annotated[float | None, typer.Option(min=0, max=1, help="Overlap above which the weaker box goes.")] = None,
+    prompt: Annotated[
+        str | None, typer.Option(help="What to ask a model that reads prompts, such as '<CAPTION>' or a question.")
+    ] = None,
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="Tokens of a written answer at most.")] = None,
     save: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write annotated pictures, and videos as .mp4, here.")
     ] = None,
@@ -54,6 +58,7 @@ def infer(  # noqa: PLR0913 - one parameter per option
     """Run a model on images."""
     pictures = collect(images, every)
     params: dict[str, Any] = {"confidence": confidence, "iou_threshold": iou}
+    params |= {"prompt": prompt, "max_new_tokens": max_tokens}
     if save is not None or show:
         params["visualize"] = True
     with ExitStack() as stack:

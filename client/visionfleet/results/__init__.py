@@ -12,6 +12,7 @@ from visionfleet.results.detection import Box, Detections, detections
 from visionfleet.results.keypoints import Keypoint, Pose, Poses, poses
 from visionfleet.results.reading import Reading, reading
 from visionfleet.results.segmentation import ClassMap, Instance, Instances, class_map, instances
+from visionfleet.results.writing import Writing, writing
 
 __all__ = [
     "Box",
@@ -28,6 +29,7 @@ __all__ = [
     "Poses",
     "Reading",
     "Result",
+    "Writing",
     "parse",
 ]
 
@@ -40,6 +42,7 @@ READERS: dict[str, Callable[[str, Mapping[str, Any], Mapping[str, float]], Resul
     "semantic-segmentation": class_map,
     "depth-estimation": depth_map,
     "ocr": reading,
+    "lmm": writing,
 }
 
 

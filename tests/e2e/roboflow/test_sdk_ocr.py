@@ -18,3 +18,18 @@ def test_trocr(newest: Sdk) -> None:
     assert (
         newest.call("ocr_image", image(ODD), model="trocr", version="trocr-base-printed")["result"] == found["result"]
     )
+
+
+def test_lmm(newest: Sdk) -> None:
+    for in_path in (False, True):
+        found = newest.call(
+            "infer_lmm",
+            image(ODD),
+            model_id="florence-2-base",
+            prompt="<OD>",
+            model_id_in_path=in_path,
+            max_new_tokens=12,
+        )
+        assert set(found["response"]["<OD>"]) == {"bboxes", "labels"}
+    text = newest.call("infer_lmm", image(ODD), model_id="florence-2-base", prompt="what is it?")
+    assert isinstance(text["response"], str)

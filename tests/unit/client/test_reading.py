@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from visionfleet.errors import BadAnswer
-from visionfleet.results import Reading, parse
+from visionfleet.results import Reading, Writing, parse
 
 BOX = {"x": 5, "y": 5, "width": 4, "height": 2, "confidence": 0.9, "class": "two", "class_id": 0}
 
@@ -25,3 +25,15 @@ def test_text_with_boxes() -> None:
 def test_no_text() -> None:
     with pytest.raises(BadAnswer):
         parse("ocr", "m", {"result": None})
+
+
+def test_what_was_written() -> None:
+    size = {"width": 9, "height": 9}
+    found = parse("lmm", "m", {"response": {"<CAPTION>": "a boat"}, "image": size})
+    assert isinstance(found, Writing)
+    assert (found.text, found.rows()) == ("a boat", [{"text": "a boat"}])
+    lists = parse("lmm", "m", {"response": {"<OD>": {"labels": ["é"]}}, "image": size})
+    assert isinstance(lists, Writing)
+    assert lists.text == '{"labels": ["é"]}'
+    with pytest.raises(BadAnswer):
+        parse("lmm", "m", {"response": 3, "image": size})

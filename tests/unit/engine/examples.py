@@ -213,6 +213,10 @@ def trocr() -> Example:
     return Example({}, net="trocr-merged")
 
 
+def florence_2() -> Example:
+    return Example({}, net="florence2")
+
+
 EXAMPLES: dict[str, Callable[[], Example]] = {
     "classification": classification,
     "yolov8": yolov8,
@@ -230,6 +234,7 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "depth-anything": depth_anything,
     "clip": clip,
     "trocr": trocr,
+    "florence-2": florence_2,
     "yolov10": yolov10,
     "yolov10-seg": yolov10_seg,
     "yolov10-pose": yolov10_pose,

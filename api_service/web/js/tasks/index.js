@@ -6,8 +6,9 @@ import { detection } from "./detection.js";
 import { embedding } from "./embedding.js";
 import { plain } from "./plain.js";
 import { reading } from "./reading.js";
+import { writing } from "./writing.js";
 
-const TASKS = new Map([detection, classification, depth, embedding, reading].map((task) => [task.name, task]));
+const TASKS = new Map([detection, classification, depth, embedding, reading, writing].map((task) => [task.name, task]));
 
 /**
  * The task's presentation: {name, title, route, sliders, filtersClasses, summary, list, draw, verdict}.

@@ -22,7 +22,7 @@ export function drawBoxes(overlay, { predictions }, { scale, width, height, ligh
     width: item.width * scale,
     height: item.height * scale,
   }));
-  const texts = predictions.map((item) => `${item.class} ${percent(item.confidence)}`);
+  const texts = predictions.map((item) => (item.confidence === undefined ? item.class : `${item.class} ${percent(item.confidence)}`));
   const places = placeLabels(boxes, texts.map(widthOf), LABEL_HEIGHT, { width, height });
   // Big boxes first, so that a small one inside can be pointed at; labels over all boxes.
   const area = ({ width: wide, height: high }) => wide * high;
