@@ -28,8 +28,8 @@ function draw(overlay, answer, view) {
   const predictions = bboxes.map(([x0, y0, x1, y1], index) => ({
     x: (x0 + x1) / 2,
     y: (y0 + y1) / 2,
-    width: x1 - x0,
-    height: y1 - y0,
+    width: Math.abs(x1 - x0), // a model may name corners in any order
+    height: Math.abs(y1 - y0),
     class: names[index] || "region",
     class_id: [...new Set(names)].indexOf(names[index]),
   }));
