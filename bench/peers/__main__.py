@@ -1,0 +1,115 @@
+"""The same model, pictures, client and cores: Visionfleet, its peers, and a bare onnxruntime loop as the limit.
+
+All get from wrk, on this machine, the body that Roboflow's SDK sends (JSON, base64 JPEG), and answer with predictions.
+Peers run the shortest honest serving code (bench/peers/sides) around bench/peers/network.py, in two layouts: 1x2 is one
+process with two threads of the network, 2x1 two processes with one. ours is a worker with the defaults.
+
+"of loop" is images per second divided by those of the loop, taken just before; the loop decodes and runs batches of two
+in one thread and has the machine to itself. "CPU ms" is processor time per image of all processes of a side, without
+wrk's. "MiB" is the memory of all of them after that load, shared pages counted once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from statistics import median
+
+from bench import pictures, report, wrk
+from bench.efficiency.loop import Loop
+from bench.networks.repository import write_all
+from bench.peers import plot
+from bench.peers.environments import PEERS
+from bench.peers.serving import Side, ours, theirs
+
+NETWORKS = ("bench-detector", "bench-classifier")
+PICTURES = {"640x480": (640, 480), "1080p": (1920, 1080)}
+LAYOUTS = {"1x2": (1, 2), "2x1": (2, 1)}
+COUNT = 8
+
+
+def sides(names: Sequence[str], layouts: Sequence[str]) -> list[str]:
+    """``ours``, and each peer in each layout. Roboflow's threads are not ours to choose: one process, or two."""
+    return ["ours", *(f"{name} {layout}" for name in names for layout in layouts)]
+
+
+def start(side: str, models: Path, model: str, body: Path) -> AbstractContextManager[Side]:
+    task = json.loads((models / model / "model.json").read_text())["task"]
+    if side == "ours":
+        return ours(models, model, task)
+    name, layout = side.split()
+    return theirs(PEERS[name], models / model, task, LAYOUTS[layout], body)
+
+
+def load(side: Side, bodies: list[Path], connections: int, options: argparse.Namespace) -> report.Row:
+    """Figures of one side at one concurrency."""
+    wrk.run(side.url, bodies, connections, 1)
+    time.sleep(options.pause)
+    runs: list[wrk.Load] = []
+    before, images = side.cpu(), 0
+    for _ in range(options.rounds):
+        runs.append(wrk.run(side.url, bodies, connections, options.seconds))
+        images += runs[-1].requests
+    time.sleep(1)  # wrk leaves one request of each connection unanswered
+    used = (side.cpu() - before) / (images + connections * options.rounds)
+    return {
+        "img/s": median(run.rate for run in runs),
+        "p50 ms": median(run.p50 for run in runs),
+        "p99 ms": median(run.p99 for run in runs),
+        "CPU ms": used * 1000,
+        "MiB": side.memory(),
+    }
+
+
+def measure(models: Path, model: str, bodies: dict[str, list[Path]], options: argparse.Namespace) -> list[report.Row]:
+    """One network: every side, picture size and concurrency."""
+    rows: list[report.Row] = []
+    for side in sides(options.peers, options.layouts):
+        with start(side, models, model, bodies[options.pictures[0]][0]) as running:
+            for size in options.pictures:
+                for connections in options.concurrency:
+                    loop = Loop(models / model, 2, 2).with_decode(made(size), options.seconds)
+                    known = {"network": model.removeprefix("bench-"), "pictures": size, "concurrency": connections}
+                    figures = load(running, bodies[size], connections, options)
+                    rows.append({**known, "side": side, "of loop": figures["img/s"] / loop, **figures})
+                    print(rows[-1], file=sys.stderr)
+    order = {size: place for place, size in enumerate(options.pictures)}
+    return sorted(rows, key=lambda row: (order[row["pictures"]], row["concurrency"]))
+
+
+def made(size: str) -> list[bytes]:
+    return pictures.jpegs(COUNT, *PICTURES[size])
+
+
+def main() -> None:
+    parser = report.parser(__doc__)
+    parser.add_argument("--peers", nargs="*", default=list(PEERS), choices=list(PEERS))
+    parser.add_argument("--layouts", nargs="+", default=list(LAYOUTS), choices=list(LAYOUTS))
+    parser.add_argument("--networks", nargs="+", default=list(NETWORKS), choices=list(NETWORKS))
+    parser.add_argument("--pictures", nargs="+", default=list(PICTURES), choices=list(PICTURES))
+    parser.add_argument("--concurrency", type=int, nargs="+", default=[1, 4, 16, 64])
+    parser.add_argument("--seconds", type=int, default=4, help="of each round")
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="also draw the figures")
+    options = parser.parse_args()
+    rows: list[report.Row] = []
+    with tempfile.TemporaryDirectory() as name:
+        models = Path(name) / "models"
+        write_all(models)
+        for model in options.networks:
+            folder = Path(name) / model
+            bodies = {size: pictures.bodies(folder / size, model, made(size)) for size in options.pictures}
+            rows += measure(models, model, bodies, options)
+    report.show("peers", rows, as_json=options.json)
+    if options.plot:
+        plot.draw(rows, options.plot)
+
+
+if __name__ == "__main__":
+    main()
