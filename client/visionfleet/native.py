@@ -6,9 +6,9 @@ Nothing of the engine is imported before it is needed, so that the client stays 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from worker_service.engine.engine import Engine
 
 INSTALL = 'this needs the engine: pip install "visionfleet[native]"'
+QUANTIZE = 'quantising needs the engine and onnx: pip install "visionfleet[quantize]"'
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,52 @@ def try_out(folder: Path, model_id: str) -> None:
 
 
 @dataclass(frozen=True)
+class Quantized:
+    """A quantised graph that is not stored yet: its ``model.json``, its files, the pictures it was calibrated on."""
+
+    manifest: dict[str, Any]
+    files: Mapping[str, Path]
+    calibrated_on: int
+
+
+def quantized(model_id: str, new_id: str, images: Path, aside: Path, options: Mapping[str, Any]) -> Quantized:
+    """An int8 copy of a model in VISIONFLEET_MODEL_DIRS, made in the folder ``aside``.
+
+    Args:
+        model_id: id or alias.
+        new_id: id of the copy.
+        images: folder of pictures to calibrate on.
+        aside: an empty folder.
+        options: fields of ``worker_service.quantize.Options``.
+
+    Raises:
+        VisionfleetError: the model cannot be had or quantised; NotInstalled without the engine or onnx.
+    """
+    with _errors(QUANTIZE):
+        from worker_service import quantize  # noqa: PLC0415 - the lazy door
+
+        made = quantize.make(_engine(), model_id, new_id, images, aside, quantize.Options(**options))
+        root = _engine().repository.find(model_id).root
+        files = {name: root / name for name in made.manifest["files"]} | {made.graph.name: made.graph}
+        return Quantized(made.manifest, files, made.calibrated_on)
+
+
+def quantized_against(
+    model_id: str, folder: Path, new_id: str, images: Path, labelled: Path | None, told: Callable[[str], None]
+) -> dict[str, Any]:
+    """Bytes, milliseconds and, with a labelled folder, accuracy of a model and its copy in ``folder``: (old, new)."""
+    with _errors(QUANTIZE):
+        from worker_service import quantize  # noqa: PLC0415 - the lazy door
+        from worker_service.engine.engine import Engine  # noqa: PLC0415
+        from worker_service.settings import EngineSettings  # noqa: PLC0415
+
+        engine = Engine(EngineSettings(model_dirs=(folder,), preload_models=(), pinned_models=()))
+        task = _engine().get(model_id).manifest.task
+        data = quantize.Labelled(labelled, task) if labelled else None
+        return asdict(quantize.compare((_engine(), model_id), (engine, new_id), images, data, told))
+
+
+@dataclass(frozen=True)
 class Machine:
     """What the engine has to work with here."""
 
@@ -163,12 +210,12 @@ def _engine() -> Engine:
 
 
 @contextmanager
-def _errors() -> Iterator[None]:
-    """The engine's errors as the client's, and a missing package as NotInstalled."""
+def _errors(missing: str = INSTALL) -> Iterator[None]:
+    """The engine's errors as the client's, and a missing package as NotInstalled with the hint ``missing``."""
     try:
         yield
     except ImportError as error:
-        raise NotInstalled(f"{error.name or error} is missing; {INSTALL}.") from error
+        raise NotInstalled(f"{error.name or error} is missing; {missing}.") from error
     except VisionfleetError:
         raise
     except Exception as error:

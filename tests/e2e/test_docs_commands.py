@@ -27,7 +27,7 @@ PAGES = {
     "docs/webhooks.md": ['"deliveries":[{', "job.succeeded"],
     "docs/how-to/detect.md": ["star"],
     "docs/how-to/classify.md": ["star", "'confidence'"],
-    "docs/how-to/models.md": ["copy-of-shapes"],
+    "docs/how-to/models.md": ["copy-of-shapes", "x as fast"],
     "docs/how-to/python.md": ["finished", "model_not_found", "bad_signature"],
     "docs/how-to/cli.md": ["classification", "throughput"],
 }

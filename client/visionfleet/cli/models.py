@@ -13,9 +13,11 @@ from visionfleet.cli import options
 from visionfleet.cli.changes import Changes, read_labels
 from visionfleet.cli.console import note, out, row, say, table, warn, write_json
 from visionfleet.cli.exits import EPILOG
+from visionfleet.cli.quantize import quantize
 from visionfleet.errors import InvalidRequest, ModelLoadFailed
 
-app = typer.Typer(help="Models: list, add, remove.", no_args_is_help=True)
+app = typer.Typer(help="Models: list, add, quantize, remove.", no_args_is_help=True)
+app.command(epilog=EPILOG)(quantize)
 
 Folder = Annotated[
     Path | None, typer.Option("--dir", metavar="DIR", help="Folder of models; <data>/models when not given.")

@@ -46,11 +46,13 @@ def test_peers_find_the_same_boxes(models: Path) -> None:
 
 def test_peers_find_the_same_class(models: Path) -> None:
     network, engine = Network(models / "bench-classifier", 1), Engine(EngineSettings(model_dirs=(models,)))
-    for jpeg in drawn(4):
-        theirs = network.answer(network.picture(base64.b64encode(jpeg).decode()))["predictions"][0]
-        (answer,) = engine.infer("bench-classifier", [jpeg])
-        assert not isinstance(answer, Exception)
-        assert answer.to_dict()["predictions"][0]["class"] == theirs["class"]
+    (jpeg,) = pictures.jpegs(1, 640, 480)
+    theirs = network.answer(network.picture(base64.b64encode(jpeg).decode()))["predictions"][0]
+    (answer,) = engine.infer("bench-classifier", [jpeg])
+    assert not isinstance(answer, Exception)
+    ours = answer.to_dict()["predictions"][0]
+    assert ours["class"] == theirs["class"]
+    assert ours["confidence"] == pytest.approx(theirs["confidence"], abs=0.02)
 
 
 def test_the_plot_shows_every_side(tmp_path: Path) -> None:
