@@ -37,6 +37,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 from pydantic import create_model
@@ -149,17 +150,17 @@ class BlockSpec:
         """The identifier that is not an alias."""
         return self.block.ids[0]
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Fields that ``run`` gets."""
         return tuple(self.slots)
 
-    @property
+    @cached_property
     def controls(self) -> tuple[str, ...]:
         """Fields that name steps: those of a flow-control block."""
         return tuple(name for name, places in self.slots.items() if any(slot.step for slot in places.values()))
 
-    @property
+    @cached_property
     def takes_batches(self) -> bool:
         """Whether ``run`` is called once for all elements."""
         return bool(self.block.batch or self.block.batch_or_scalar)

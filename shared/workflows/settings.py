@@ -29,6 +29,11 @@ class WorkflowSettings(ProxySettings):
         178_956_970, ge=1, description="Pixels that a workflow decodes of one image; larger ones are refused."
     )
     workflow_runs: int = Field(4, ge=1, le=256, description="Workflow runs that one worker has under way at a time.")
+    workflow_preload: bool = Field(
+        False,
+        description="Import workflow blocks, with plug-ins, when a worker starts; otherwise the first run does, "
+        "and a worker without workflows saves the memory.",
+    )
     workflow_plugins: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         validation_alias=also("WORKFLOW_PLUGINS", "WORKFLOWS_PLUGINS"),

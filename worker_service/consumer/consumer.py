@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -26,8 +27,11 @@ from worker_service.consumer.scout import Every, Scout
 from worker_service.consumer.settings import ConsumerSettings
 from worker_service.consumer.vitals import EVERY_S, Vitals
 from worker_service.engine.engine import Engine
+from worker_service.workflows.late import LateRunner
 from worker_service.workflows.line import Limits, WorkflowLine
-from worker_service.workflows.runner import Runner
+
+if TYPE_CHECKING:
+    from worker_service.workflows.runner import Runner
 
 PROGRESS_EVERY_S = 0.25
 TIDY_EVERY_S = 600.0
@@ -54,7 +58,14 @@ class Consumer:
         self.advert.pipeline = self._pipeline
         self._intake = Intake(self._queue, self._pipeline, self._held, self.advert.hardware)
         settings_of_workflows = WorkflowSettings()
-        self._runner = Runner(settings_of_workflows, client, engine, self._pipeline, (redis, queue))
+
+        def runner() -> Runner:
+            from worker_service.workflows.runner import Runner  # noqa: PLC0415 - seconds, for workflows only
+
+            return Runner(settings_of_workflows, client, engine, self._pipeline, (redis, queue))
+
+        self._runner = LateRunner(runner)
+        self._preload_workflows = settings_of_workflows.workflow_preload
         limits = Limits(settings_of_workflows.workflow_runs, self._lease_s)
         self._workflows = WorkflowLine(
             self._queue, self._runner, self._finish, identity, limits, self._pipeline.counters
@@ -86,7 +97,7 @@ class Consumer:
         except VisionfleetError as error:
             log.error("preload.failed", code=error.code, error=error.message)  # noqa: TRY400 - no bug, no traceback
         self._intake.start()
-        self._workflows.start(self._runner.prepare)
+        self._workflows.start(self._runner.made if self._preload_workflows else None)
         self.advert.state = "ready"
         for chore in self._chores:
             chore.start()

@@ -11,6 +11,7 @@ from typing import Any
 
 from visionfleet import wire
 from visionfleet.api.paging import Listing, entries
+from visionfleet.api.workflows import chosen
 from visionfleet.core import Core
 from visionfleet.errors import (
     BadAnswer,
@@ -77,8 +78,12 @@ class BatchResult:
 def create(  # noqa: PLR0913 - one parameter per kind of source
     core: Core,
     /,
-    model: str,
+    model: str = "",
     *,
+    workflow: Mapping[str, Any] | str | None = None,
+    inputs: Mapping[str, Any] | None = None,
+    image_input: str | None = None,
+    disable_sinks: bool = False,
     files: str | Path | Sequence[str | Path] | None = None,
     zip: str | Path | None = None,  # noqa: A002 - the server's word
     video: str | Path | None = None,
@@ -97,6 +102,10 @@ def create(  # noqa: PLR0913 - one parameter per kind of source
 
     Args:
         model: id or alias.
+        workflow: instead of a model, a definition or the id of a saved workflow that is run on each image.
+        inputs: the workflow's parameters.
+        image_input: which of the workflow's inputs takes the image, where it has several.
+        disable_sinks: let the workflow's sinks do nothing.
         files: images, or a folder of them, that are uploaded.
         zip: a zip of images that is uploaded.
         video: a video file that is uploaded.
@@ -112,12 +121,19 @@ def create(  # noqa: PLR0913 - one parameter per kind of source
         **params: the model's parameters.
 
     Raises:
-        InvalidRequest: not exactly one source is given.
+        InvalidRequest: not exactly one source, or not one of model and workflow, is given.
     """
+    if bool(model) == (workflow is not None):
+        raise InvalidRequest("Give either a model or a workflow.")
     given = [source for source in (files, zip, video, urls, server_folder, server_video) if source is not None]
     if len(given) != 1:
         raise InvalidRequest("Give one of files, zip, video, urls, server_folder and server_video.")
-    wanted: dict[str, Any] = {"model": model, "hardware": hardware, "metadata": dict(metadata or {}), "every": every}
+    wanted: dict[str, Any] = {"hardware": hardware, "metadata": dict(metadata or {}), "every": every}
+    if workflow is None:
+        wanted["model"] = model
+    else:
+        run = {"inputs": dict(inputs or {}), "image": image_input, "disable_sinks": disable_sinks}
+        wanted["workflow"] = chosen(workflow) | run
     terms = {"timeout": timeout, "result_ttl": result_ttl, "allow_pending": allow_pending or None}
     wanted |= {name: value for name, value in terms.items() if value is not None}
     wanted["params"] = {name: value for name, value in params.items() if value is not None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
@@ -10,6 +11,7 @@ from visionfleet import wire
 from visionfleet.api.models import listed as listed_models
 from visionfleet.core import Core
 from visionfleet.images import ImageInput, load, reference
+from visionfleet.jobs import Job, JobOptions, read_job
 from visionfleet.method import method
 from visionfleet.steps import Flow
 
@@ -40,6 +42,34 @@ def run(
         body["specification"] = dict(workflow)
     answer = yield from core.fetch(wire.post_call(path, body, packed=packed, repeatable=False))
     return answer
+
+
+def submit(
+    core: Core,
+    workflow: Mapping[str, Any] | str,
+    images: Mapping[str, ImageInput | list[ImageInput]] | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    options: JobOptions | None = None,
+    *,
+    disable_sinks: bool = False,
+) -> Flow[Job]:
+    """Hand in a run as an asynchronous job and return at once; ``client.jobs`` waits for it, follows and cancels it.
+
+    Its answer is a ``WorkflowOutputs``, ``job.outputs[0]``. Sent again after a broken connection it is still one run.
+    """
+    inputs: dict[str, Any] = {name: _images(given, packed=False) for name, given in (images or {}).items()}
+    asked = chosen(workflow) | {"inputs": {**inputs, **(parameters or {})}, "disable_sinks": disable_sinks}
+    terms = options or JobOptions()
+    headers = {"Idempotency-Key": terms.idempotency_key or uuid.uuid4().hex}
+    body = yield from core.fetch(
+        wire.Call("POST", "/v1/jobs", headers=headers, json={"workflow": asked, **terms.to_dict()})
+    )
+    return read_job(body)
+
+
+def chosen(workflow: Mapping[str, Any] | str) -> dict[str, Any]:
+    """A definition, or the id of a saved workflow, as jobs and batches name it."""
+    return {"id": workflow} if isinstance(workflow, str) else {"specification": dict(workflow)}
 
 
 def validate(core: Core, definition: Mapping[str, Any]) -> Flow[None]:
@@ -97,6 +127,7 @@ class Workflows:
     """Reached as ``client.workflows``."""
 
     run = method(run)
+    submit = method(submit)
     validate = method(validate)
     interface = method(interface)
     blocks = method(blocks)

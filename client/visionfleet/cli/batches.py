@@ -12,6 +12,7 @@ from visionfleet import Batch, Client
 from visionfleet.cli import gathering, options
 from visionfleet.cli.console import complain, note, out, row, say, table, write_json
 from visionfleet.cli.exits import EPILOG, FAILED
+from visionfleet.cli.workflows import chosen, parsed
 from visionfleet.errors import InvalidRequest
 from visionfleet.sources import is_url, is_video
 
@@ -31,7 +32,18 @@ def submit(  # noqa: PLR0913 - one parameter per option
         typer.Argument(metavar="FILE|FOLDER|ZIP|VIDEO|URL...", help="Images and folders; or one zip, or one video."),
     ] = None,
     *,
-    model: Annotated[str, typer.Option("--model", "-m", help="Model id.")],
+    model: Annotated[str, typer.Option("--model", "-m", help="Model id.")] = "",
+    workflow: Annotated[
+        str | None,
+        typer.Option("--workflow", "-w", metavar="FILE|ID", help="Instead of a model: a definition or a saved one."),
+    ] = None,
+    parameter: Annotated[
+        list[str] | None, typer.Option("--parameter", "-p", help="Of the workflow: NAME=VALUE; JSON or text.")
+    ] = None,
+    image_input: Annotated[str | None, typer.Option(help="The workflow's input that takes the images.")] = None,
+    disable_sinks: Annotated[
+        bool, typer.Option("--disable-sinks", help="Let the workflow's sinks do nothing.")
+    ] = False,
     urls: Annotated[
         Path | None, typer.Option("--urls", metavar="FILE", help="A text file with an image URL per line; - is stdin.")
     ] = None,
@@ -58,7 +70,12 @@ def submit(  # noqa: PLR0913 - one parameter per option
         "hardware": hardware,
         "result_ttl": keep,
         "metadata": pairs(metadata or []),
+        "inputs": dict(parsed(given) for given in parameter or []),
+        "image_input": image_input,
+        "disable_sinks": disable_sinks,
     }
+    if workflow is not None:
+        terms["workflow"] = chosen(workflow)
     with Client(url) as client:
         batch = client.batches.create(model, **source, **terms, confidence=confidence)
         if follow or results is not None:

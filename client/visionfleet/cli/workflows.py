@@ -45,7 +45,7 @@ def run(
     url: options.Url = None,
 ) -> None:
     """Run a workflow and print its outputs as JSON."""
-    workflow = read(Path(definition)) if Path(definition).is_file() else definition
+    workflow = chosen(definition)
     images: dict[str, list[Any]] = {}
     for given in image or []:
         name, value = named(given, "image")
@@ -127,6 +127,11 @@ def list_workflows(url: options.Url = None, json: options.Json = False) -> None:
     for one in found:
         row(shown, one["id"], one["name"], one["version"], (one["created"] or "")[:19])
     console.print(shown)
+
+
+def chosen(definition: str) -> dict[str, Any] | str:
+    """The definition in the file of that name, or the id of a saved workflow. Raises InvalidRequest."""
+    return read(Path(definition)) if Path(definition).is_file() else definition
 
 
 def read(file: Path) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from visionfleet.results.detection import Box, Detections, detections
 from visionfleet.results.keypoints import Keypoint, Pose, Poses, poses
 from visionfleet.results.reading import Reading, reading
 from visionfleet.results.segmentation import ClassMap, Instance, Instances, class_map, instances
+from visionfleet.results.workflow import WorkflowOutputs, workflow_outputs
 from visionfleet.results.writing import Writing, writing
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Poses",
     "Reading",
     "Result",
+    "WorkflowOutputs",
     "Writing",
     "parse",
 ]
@@ -42,13 +44,14 @@ READERS: dict[str, Callable[[str, Mapping[str, Any], Mapping[str, float]], Resul
     "semantic-segmentation": class_map,
     "depth-estimation": depth_map,
     "ocr": reading,
+    "workflow": workflow_outputs,
     "lmm": writing,
 }
 
 
 def parse(task: str, model: str, body: Mapping[str, Any], timings: Mapping[str, float] | None = None) -> Result:
     """An answer's dictionary as its task's dataclass. Raises BadAnswer."""
-    reader = READERS.get(task)
+    reader = READERS.get("workflow" if not task and "outputs" in body else task)
     if reader is None:
         return Result(**common(task, model, body, timings or {}))
     return reader(model, body, timings or {})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
 
 Floats = npt.NDArray[np.float64]
 
@@ -21,5 +20,7 @@ def assign(cost: Floats, limit: float) -> list[tuple[int, int]]:
     """Pairs of rows and columns of ``cost`` [N, M] with the least total cost, none dearer than ``limit``."""
     if not cost.size:
         return []
+    from scipy.optimize import linear_sum_assignment  # noqa: PLC0415 - 30 MB, for whoever tracks
+
     rows, columns = linear_sum_assignment(np.where(cost > limit, limit + 1e-4, cost))
     return [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if cost[r, c] <= limit]

@@ -83,6 +83,27 @@ def test_terms_reach_the_server(server: FakeServer) -> None:
     assert batches("submit", "https://a/b.jpg", "-m", "shapes", "--metadata", "who").exit_code == 1
 
 
+def test_a_workflow_instead_of_a_model(server: FakeServer, tmp_path: Path) -> None:
+    server.answer("/v1/batches", Answer(BATCH, 202))
+    definition = tmp_path / "d.yaml"
+    definition.write_text("version: '1.0'\ninputs: []\nsteps: []\noutputs: []\n")
+    options = ("-p", "most=2", "-p", "word=a b", "--image-input", "photo", "--disable-sinks")
+    assert batches("submit", "https://a/b.jpg", "--workflow", definition, *options).exit_code == 0
+    assert batches("submit", "https://a/b.jpg", "-w", "saved").exit_code == 0
+    first, second = (asked.json for asked in server.to("/v1/batches"))
+    assert "model" not in first
+    assert first["workflow"] == {
+        "specification": {"version": "1.0", "inputs": [], "steps": [], "outputs": []},
+        "inputs": {"most": 2, "word": "a b"},
+        "image": "photo",
+        "disable_sinks": True,
+    }
+    assert second["workflow"]["id"] == "saved"
+    for wrong in ((), ("-m", "shapes", "-w", "saved")):
+        refused = batches("submit", "https://a/b.jpg", *wrong)
+        assert isinstance(refused.exception, InvalidRequest) or "a model or a workflow" in refused.stderr
+
+
 def test_status_follows_to_the_end(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("visionfleet.cli.gathering.POLL_S", 0.01)
     server.answer("/v1/batches/b1", Answer(BATCH), Answer(BATCH), Answer(DONE))

@@ -10,10 +10,13 @@ from xml.etree import ElementTree
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
+from visionfleet.api.batches import read_result
 from visionfleet.cli import workflows
 from visionfleet.cli.app import app
 from visionfleet.cli.graph import HEIGHT, drawing, layers, png, svg
-from visionfleet.errors import InvalidRequest, NotInstalled
+from visionfleet.errors import BadAnswer, InvalidRequest, NotInstalled
+from visionfleet.jobs import read_job
+from visionfleet.results import WorkflowOutputs
 
 DEFINITION = {
     "version": "1.0",
@@ -101,3 +104,16 @@ def test_options_are_read() -> None:
     assert workflows.parsed("p=text") == ("p", "text")
     with pytest.raises(InvalidRequest, match="NAME=VALUE"):
         workflows.parsed("p")
+
+
+def test_answers_of_jobs_and_batches_are_read() -> None:
+    rows = [{"count": 2, "found": {"predictions": []}}, {"count": 0, "found": None}]
+    line = read_result(json.dumps({"number": 1, "index": 0, "output": {"outputs": rows}}))
+    assert isinstance(line.result, WorkflowOutputs)
+    assert list(line.result.outputs) == rows
+    assert line.result.to_dict() == {"task": "workflow", "outputs": rows}
+    assert line.result.rows() == [{"count": 2}, {"count": 0, "found": None}]
+    job = read_job({"id": "j", "state": "succeeded", "model": {"id": "w"}, "outputs": [{"output": {"outputs": rows}}]})
+    assert isinstance(job.outputs[0], WorkflowOutputs)
+    with pytest.raises(BadAnswer):
+        read_result(json.dumps({"number": 1, "index": 0, "output": {"outputs": "none"}}))

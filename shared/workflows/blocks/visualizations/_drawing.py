@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Literal
 
-import matplotlib
 import supervision as sv
 from pydantic import Field
 
@@ -142,7 +141,9 @@ def palette(name: str, size: int, custom: list[str]) -> sv.ColorPalette:
     if name.upper() in ("DEFAULT", "ROBOFLOW"):
         chosen: sv.ColorPalette = getattr(sv.ColorPalette, name.upper())
         return chosen
-    known = {found.lower(): found for found in matplotlib.colormaps}
+    import matplotlib as mpl  # noqa: PLC0415 - slow to import, for its palettes only
+
+    known = {found.lower(): found for found in mpl.colormaps}
     wanted = name.lower().removeprefix("matplotlib").strip(" _")
     if wanted not in known:
         raise InvalidRequest(f"There is no palette {name!r}.")
