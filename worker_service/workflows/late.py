@@ -1,4 +1,4 @@
-"""The runner of workflows, made when the first run comes: its libraries cost memory and seconds; many never need them."""
+"""The runner of workflows, made when the first run comes: its libraries cost memory and seconds, often for nothing."""
 
 from __future__ import annotations
 

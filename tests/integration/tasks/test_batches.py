@@ -41,6 +41,7 @@ def fleet(redis_url: str, tmp_path: Path, folder: Path) -> Iterator[Processes]:
     processes = Processes(
         redis_url,
         tmp_path,
+        VISIONFLEET_WORKFLOW_WRITE_DIR=str(tmp_path / "notes"),
         VISIONFLEET_BATCH_FOLDERS=json.dumps([str(folder)]),
         VISIONFLEET_BATCH_LEASE_S="2",
         VISIONFLEET_BATCH_WINDOW="16",
@@ -274,6 +275,73 @@ def test_a_workflow_for_each_image(fleet: Processes, folder: Path) -> None:
     waiting = submit(fleet, json=wanted | {"hardware": "gpu", "allow_pending": True})
     ended = requests.post(f"{fleet.url}/v1/batches/{waiting['id']}/cancel", timeout=30).json()
     assert ended["state"] == "canceled"
+
+
+COUNT = 60
+MOST_AT_ONCE = 2 * 4
+"""Two workers were killed, each with as many runs under way as VISIONFLEET_WORKFLOW_RUNS allows."""
+AFTER_FINDING = {
+    "condition_statement": {
+        "type": "StatementGroup",
+        "statements": [
+            {
+                "type": "UnaryStatement",
+                "operand": {"type": "DynamicOperand", "operand_name": "found"},
+                "operator": {"type": "Exists"},
+            }
+        ],
+    },
+    "evaluation_parameters": {"found": "$steps.find.predictions"},
+    "next_steps": ["$steps.note"],
+}
+SEPARATE = {"output_mode": "separate_files", "file_type": "txt"}
+WIDTH = "roboflow_core/property_definition@v1"
+SINK = "roboflow_core/local_file_sink@v1"
+NOTED: dict[str, Any] = {
+    "version": "1.0",
+    "inputs": [{"type": "WorkflowImage", "name": "photo"}],
+    "steps": [
+        {"type": "ObjectDetectionModel", "name": "find", "image": "$inputs.photo", "model_id": "shapes-detector"},
+        {
+            "type": WIDTH,
+            "name": "width",
+            "data": "$inputs.photo",
+            "operations": [{"type": "ExtractImageProperty", "property_name": "width"}, {"type": "ToString"}],
+        },
+        {"type": "ContinueIf", "name": "after", **AFTER_FINDING},
+        {"type": SINK, "name": "note", "content": "$steps.width.output", "target_directory": ".", **SEPARATE},
+    ],
+    "outputs": [{"type": "JsonField", "name": "width", "selector": "$steps.width.output"}],
+}
+
+
+def test_a_workflow_with_a_sink_is_neither_lost_nor_repeated_by_a_killed_worker(
+    fleet: Processes, folder: Path, tmp_path: Path
+) -> None:
+    for number in range(COUNT):
+        cv2.imwrite(str(folder / f"{number}.png"), np.full((40, 40 + number, 3), 255, np.uint8))
+    batch = submit(fleet, json={"workflow": {"specification": NOTED}, "folder": str(folder)})
+    for enough in (COUNT // 5, COUNT // 2):
+        while fleet.get(f"/v1/batches/{batch['id']}")["done"] < enough:
+            time.sleep(0.02)
+        last = fleet._all.pop()
+        last.kill()
+        last.wait()
+        fleet.worker()
+    over = until_over(fleet, batch["id"])
+    found = lines(fleet, batch["id"])
+    assert sorted(line["index"] for line in found) == list(range(COUNT)), "each image has exactly one result"
+    assert (over["state"], over["total"], over["done"]) == ("succeeded", COUNT, COUNT)
+    # The sink acted at most once for an image: exactly once where the run succeeded. Where it had acted when its worker
+    # died, the run was not repeated and says so.
+    acted = sorted(file.read_text() for file in (tmp_path / "notes").rglob("*") if file.is_file())
+    assert len(acted) == len(set(acted))
+    good = {line["output"]["outputs"][0]["width"] for line in found if line["state"] == "succeeded"}
+    assert good <= set(acted)
+    failed = [line for line in found if line["state"] != "succeeded"]
+    assert [line["error"]["code"] for line in failed] == ["not_repeated"] * len(failed)
+    assert len(good) + len(failed) == COUNT
+    assert len(failed) <= MOST_AT_ONCE
 
 
 def iter_lines(fleet: Processes, batch_id: str) -> Iterator[dict[str, Any]]:
