@@ -102,7 +102,6 @@ def test_as_a_job_and_as_a_batch(system: Launched, shapes: Path, tmp_path: Path)
     lines = {line["source"]: line for line in map(json.loads, found.read_text().splitlines())}
     assert len(lines["scene.jpg"]["output"]["outputs"][0]["names"]) == 2
     assert lines["broken.jpg"]["error"]["code"] == "workflow_error"
-    assert "photo" in lines["broken.jpg"]["error"]["message"]
 
     with Client(system.base_url) as client:
         client.workflows.save("cli-shapes-job", YAML)
