@@ -96,8 +96,10 @@ class Consumer:
             self._engine.preload()
         except VisionfleetError as error:
             log.error("preload.failed", code=error.code, error=error.message)  # noqa: TRY400 - no bug, no traceback
+        if self._preload_workflows:
+            self._runner.made()
         self._intake.start()
-        self._workflows.start(self._runner.made if self._preload_workflows else None)
+        self._workflows.start()
         self.advert.state = "ready"
         for chore in self._chores:
             chore.start()

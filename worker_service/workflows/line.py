@@ -92,10 +92,8 @@ class WorkflowLine:
         self._renewal = Every("renew_workflows", limits.lease_s / 4, lambda: queue.renew(self.held))
         self._takeover = Every("take_over_workflows", limits.lease_s / 8, self._take_over)
 
-    def start(self, prepare: Callable[[], Any] | None) -> None:
-        """Begin to take runs; ``prepare`` is what would make the first one slow, and is done beside."""
-        if prepare is not None:
-            self._pool.submit(prepare)
+    def start(self) -> None:
+        """Begin to take runs."""
         self._renewal.start()
         self._intake.start()
         self._takeover.start()
