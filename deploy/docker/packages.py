@@ -15,8 +15,8 @@ from pathlib import Path
 
 OURS = "visionfleet-server"
 EXTRAS_OF_OURS = re.compile(rf"{OURS}\[([\w,-]+)\]")
-UNUSED = {"av": "streams", "fonttools": ""}
-"""What libraries ask for and we do not use, with the extra that does: 130 MB for video and for figures as PDF."""
+UNUSED = {"av": "streams", "fonttools": "", "hf-xet": "", "huggingface-hub": ""}
+"""What libraries ask for and we do not use, with the extra that does: 150 MB for video, figures as PDF and a hub."""
 STRINGS = re.compile(r'"([^"]*)"')
 
 

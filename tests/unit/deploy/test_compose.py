@@ -37,6 +37,7 @@ def test_workers_are_built_as_their_profile_says(profile: str) -> None:
     assert default(built["BASE_IMAGE"]) == wanted.base_image
     assert built["ONNXRUNTIME"] == wanted.onnxruntime
     assert tuple(built.get("PACKAGES", "").split()) == wanted.packages
+    assert built.get("RUNTIME", "trimmed") == wanted.runtime
     assert built["PROFILE"] == profile
 
 

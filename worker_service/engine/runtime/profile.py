@@ -36,6 +36,7 @@ class Build(_Strict):
     base_image: str
     onnxruntime: str = Field(description="Distribution that provides the onnxruntime module.")
     packages: tuple[str, ...] = Field((), description="System packages added to the base image.")
+    runtime: Literal["trimmed", "base"] = Field("trimmed", description="Whether what no service runs is left out.")
 
 
 class Provider(_Strict):
