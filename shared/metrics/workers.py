@@ -109,7 +109,8 @@ def _by_model(
 
 
 def _counted(count: str, scale: float, worker: WorkerInfo) -> dict[str, float]:
-    return {model: counts[count] * scale for model, counts in worker.counters.items() if count in counts}
+    """0 for what has not happened yet: Prometheus sees no increase in a series that begins with its first event."""
+    return {model: counts.get(count, 0.0) * scale for model, counts in worker.counters.items()}
 
 
 def _histogram(
