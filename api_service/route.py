@@ -21,6 +21,10 @@ from api_service.settings import ApiSettings
 from shared.access.key import Scope
 from shared.registry import Registry
 
+CORE = re.compile(
+    r"/(clip|perception_encoder|sam|sam2|sam3|gaze_detection|doctr|easy_ocr|pp_ocr|ocr|grounding_dino|yolo_world|owlv2)/"
+)
+"""Paths of models with a name of their own, as ``core_models`` switches them."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -73,7 +77,8 @@ class Route:
 def discover(settings: ApiSettings) -> list[Route]:
     """Every route of the folder that the settings enable, those marked ``last`` at the end."""
     found = Registry[Route]("route").scan(routes, _exported)
-    return sorted((route for route in found if route.enabled(settings)), key=lambda route: route.last)
+    wanted = (route for route in found if settings.core_models or not CORE.match(route.path))
+    return sorted((route for route in wanted if route.enabled(settings)), key=lambda route: route.last)
 
 
 def add_routes(app: web.Application, found: list[Route]) -> dict[web.AbstractRoute, Route]:

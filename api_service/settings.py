@@ -74,6 +74,16 @@ class ApiSettings(RedisSettings, QueueSettings, LogSettings, UrlSettings, Access
         validation_alias=also("ACCESS_LOG", "API_LOGGING_ENABLED"),
         description="Log one line per request.",
     )
+    core_models: bool = Field(
+        default=True,
+        validation_alias=also("CORE_MODELS", "CORE_MODELS_ENABLED"),
+        description="Serve the routes of models with a name of their own: /clip/, /sam/, /doctr/ and so on.",
+    )
+    legacy_routes: bool = Field(
+        default=True,
+        validation_alias=also("LEGACY_ROUTES", "LEGACY_ROUTE_ENABLED"),
+        description="Serve /{project}/{version}, the oldest form of an inference.",
+    )
     workflows: bool = Field(default=True, description="Serve the workflow routes.")
     docs: bool = Field(default=True, description="Serve /docs and /openapi.json.")
     playground: bool = Field(default=True, description="Serve the playground at /.")

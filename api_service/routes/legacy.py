@@ -68,6 +68,7 @@ ROUTES = [
         status=(404, 413, 504),
         last=True,
         leaves=True,
+        enabled=lambda settings: settings.legacy_routes,
     )
     for method in ("GET", "POST")
 ]

@@ -147,6 +147,15 @@ def test_switched_off_pages_have_no_routes() -> None:
     assert not paths & {"/", "/docs", "/openapi.json"}
 
 
+def test_switched_off_models_and_forms_have_no_routes(monkeypatch: pytest.MonkeyPatch) -> None:
+    every = {route.path for route in discover(ApiSettings())}
+    monkeypatch.setenv("CORE_MODELS_ENABLED", "False")
+    monkeypatch.setenv("LEGACY_ROUTE_ENABLED", "False")
+    gone = every - {route.path for route in discover(ApiSettings())}
+    assert {"/clip/embed_image", "/perception_encoder/compare", "/{project}/{version}"} <= gone
+    assert not {path for path in gone if path.startswith(("/infer", "/v1", "/model", "/workflows"))}
+
+
 def test_golden_routes(app: web.Application) -> None:
     """To renew: python -m tests.unit.api.renew_golden."""
     table = [f"{route.method:6} {route.scope:7} {route.path}" for route in discover(ApiSettings())]

@@ -34,6 +34,8 @@ ROOT = Path(__file__).parents[3]
         (ApiSettings, "PORT", "9005", "port", 9005),
         (ApiSettings, "NUM_WORKERS", "2", "processes", 2),
         (ApiSettings, "API_LOGGING_ENABLED", "False", "access_log", False),
+        (ApiSettings, "CORE_MODELS_ENABLED", "False", "core_models", False),
+        (ApiSettings, "LEGACY_ROUTE_ENABLED", "False", "legacy_routes", False),
         (ApiSettings, "ALLOW_ORIGINS", "https://a.example", "cors_origins", ("https://a.example",)),
         (UrlSettings, "ALLOW_URL_INPUT", "False", "url_input", False),
         (UrlSettings, "ALLOW_NON_HTTPS_URL_INPUT", "True", "url_allow_http", True),
