@@ -27,6 +27,7 @@ ROUTE_OF_TASK = {
     "embedding": "/clip/embed_image",
     "ocr": "/ocr/trocr",
     "lmm": "/infer/lmm",
+    "promptable-segmentation": "/sam2/segment_image",
 }
 
 

@@ -14,7 +14,7 @@ from shared.errors import DeadlineExceeded, JobCanceled, VisionfleetError, from_
 VERSION = 1
 State = Literal["queued", "running", "succeeded", "failed", "canceled", "expired"]
 Kind = Literal["infer", "load", "workflow"]
-Media = Literal["image", "text"]
+Media = Literal["image", "text", "embedding"]
 TERMINAL_STATES: frozenset[str] = frozenset({"succeeded", "failed", "canceled", "expired"})
 
 
@@ -27,7 +27,8 @@ def new_id() -> str:
 class Job:
     """Work for one model or one workflow; ``timeout_ms`` counts from acceptance.
 
-    ``inputs`` are encoded images, or texts in UTF-8, as ``media`` says.
+    ``inputs`` are encoded images, texts in UTF-8, or embeddings (.npy files, or empty for what the model remembers), as
+    ``media`` says.
 
     ``folder`` is where an asynchronous job has its blobs, if there is a store for them; the images whose indexes are in
     ``outside`` lie there and are empty here.

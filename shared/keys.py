@@ -103,6 +103,12 @@ vf:owner:{owner}:open            zset, job id -> ms when it expires: the unfinis
 vf:dataset:{id}:{strategy}:{window}
                                  string, pictures that a strategy has collected in that minute, hour or day, or, without
                                  a strategy, those of a batch. Written by who collects; lives a little longer than it.
+vf:remembered                    zset, name of what a model remembers of an image -> ms of its last use. Written by
+                                 shelf_put and shelf_get; lives for shared_remembered_ttl_s after the last use.
+vf:remembered:sizes              hash, the same names -> bytes. Written by shelf_put; lives as long.
+vf:remembered:at:{name}          string, a .npz file: an embedding or a mask. The name is a sha256 of the model's digest
+                                 and of what the image is called. Written by workers; lives as long after its last use,
+                                 unless others need its place.
 vf:workflows                     hash, workflow id -> number of its newest version. Written by the API; lives forever.
 vf:workflow:{id}                 hash, version number -> msgpack {name, definition, created_ms}. Written by the API;
                                  lives until the workflow is deleted.
@@ -333,6 +339,14 @@ def dataset_usage(dataset: str, strategy: str, window: str) -> str:
 def workflow(workflow_id: str) -> str:
     """All versions of one saved workflow."""
     return f"vf:workflow:{workflow_id}"
+
+
+REMEMBERED = "vf:remembered:at:"
+
+
+def remembered(name: str) -> tuple[str, str, str]:
+    """What is remembered of images, the sizes of it, and one of them."""
+    return "vf:remembered", "vf:remembered:sizes", f"{REMEMBERED}{name}"
 
 
 def fired(job_id: str) -> str:

@@ -80,6 +80,12 @@ class EngineSettings(BaseSettings):
         validation_alias=also("MAX_BATCH", "MAX_BATCH_SIZE"),
         description="Images per model run; 0 takes the profile's figure.",
     )
+    remembered_bytes: int = Field(
+        256 * 2**20,
+        ge=0,
+        description="Memory for what each held model remembers of images (SAM's embeddings) in bytes; the least "
+        "recently used leaves first.",
+    )
     intra_op_threads: int = Field(
         0, ge=0, le=1024, description="Threads per model run; 0 divides the CPU quota by workers_per_host."
     )

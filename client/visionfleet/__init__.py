@@ -3,6 +3,7 @@
 from visionfleet.api.batches import Batch, BatchResult
 from visionfleet.api.inference import Prediction
 from visionfleet.api.jobs import MappedJob
+from visionfleet.api.prompts import Prompt, PromptedMask
 from visionfleet.api.webhooks import Delivery, WebhookSecret
 from visionfleet.client import AsyncClient, Client
 from visionfleet.errors import VisionfleetError
@@ -60,6 +61,8 @@ __all__ = [
     "Pose",
     "Poses",
     "Prediction",
+    "Prompt",
+    "PromptedMask",
     "QueueInfo",
     "Result",
     "RetryPolicy",

@@ -18,6 +18,7 @@ from visionfleet.api.jobs import Jobs
 from visionfleet.api.keys import Keys
 from visionfleet.api.models import Models
 from visionfleet.api.operations import DeadLetters, Operations
+from visionfleet.api.prompts import Prompts
 from visionfleet.api.streams import Streams
 from visionfleet.api.webhooks import Webhooks
 from visionfleet.api.workflows import Workflows
@@ -61,7 +62,7 @@ class SyncDeadLetters(DeadLetters, Sync):
     """Dead letters, blocking."""
 
 
-class Client(Inference, Embeddings, Operations, Sync):
+class Client(Inference, Embeddings, Prompts, Operations, Sync):
     """Talks to a Visionfleet server. Keeps connections open, may be shared by threads, and is a context manager.
 
     Its parts: ``jobs``, ``batches``, ``models``, ``webhooks``, ``keys``, ``workflows``, ``streams``, ``dead_letters``.
@@ -166,7 +167,7 @@ class AsyncDeadLetters(DeadLetters, Async):
     """Dead letters, awaited."""
 
 
-class AsyncClient(Inference, Embeddings, Operations, Async):
+class AsyncClient(Inference, Embeddings, Prompts, Operations, Async):
     """``Client`` for an event loop: the same methods, awaited, or iterated over with ``async for``."""
 
     def __init__(

@@ -10,14 +10,17 @@ import msgpack
 import numpy as np
 import pytest
 
-from shared.errors import InferenceFailed, InvalidRequest
+from shared.errors import InferenceFailed, InvalidRequest, VisionfleetError
 from tests.unit.engine import examples
 from worker_service.engine.engine import Engine
-from worker_service.engine.family import Family, registry
+from worker_service.engine.family import Family, OfGraphs, registry
+from worker_service.engine.format import Wanted, propose
 from worker_service.engine.runtime.session import read_signature
 from worker_service.engine.runtime.signature import GraphSignature, TensorSpec
+from worker_service.fetch.install import install
 from worker_service.settings import EngineSettings
 
+OF_GRAPHS = [family for family in registry() if isinstance(family, OfGraphs) and examples.EXAMPLES[family.name]().net]
 NO_PREDICTIONS = ("depth-estimation", "embedding")
 NO_PICTURE = ("clip", "trocr", "florence-2")
 each_family = pytest.mark.parametrize("family", list(registry()), ids=lambda family: family.name)
@@ -53,6 +56,19 @@ def test_recognises_its_own_graph_and_no_other_does(family: Family, tmp_path: Pa
     assert own is not None
     assert 0 < own <= 1
     assert all(score is None or score < own for score in scores.values())
+
+
+@pytest.mark.parametrize("family", OF_GRAPHS, ids=lambda family: family.name)
+def test_a_folder_of_its_graphs_is_added_and_runs(family: Family, tmp_path: Path) -> None:
+    folder = examples.model(tmp_path / "graphs", family.name, family.task)
+    (folder / "model.json").unlink()
+    proposal = propose(folder, Wanted("m"))
+    assert (proposal.manifest.family, proposal.manifest.task) == (family.name, family.task)
+    install(tmp_path / "aside", tmp_path / "models", proposal)
+    engine = Engine(EngineSettings(model_dirs=(tmp_path / "models",), intra_op_threads=1))
+    (result,) = engine.infer("m", [np.zeros((50, 60, 3), np.uint8)])
+    assert not isinstance(result, VisionfleetError)
+    assert engine.get("m").bytes > sum(file.stat().st_size for file in folder.glob("*.onnx"))
 
 
 @each_family

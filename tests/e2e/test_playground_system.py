@@ -132,3 +132,22 @@ async def test_questions_are_answered_and_text_is_read(real: Playground, system:
     await expect(page.locator("pre.text")).to_be_visible(timeout=30_000)
     await expect(page.get_by_text(" words")).to_be_visible()
     await expect(page.locator("#question")).to_be_hidden()
+
+
+async def test_clicks_become_a_mask(real: Playground, system: Launched) -> None:
+    shutil.copytree(foundation.FOLDER / "sam2-hf", system.data_dir / "models" / "sam2-hf", dirs_exist_ok=True)
+    page = real.page
+    await expect(page.locator("input[name=model][value='sam2-hf']")).to_be_attached(timeout=30_000)
+    await choose(real, "sam2-hf")
+    await real.example("Shapes on paper")
+    await expect(page.locator("#summary")).to_contain_text("Click on an object", timeout=30_000)
+    await page.locator("#picture").click(position={"x": 120, "y": 90})
+    await expect(page.locator("#overlay .mask")).to_have_count(1, timeout=30_000)
+    await page.locator("#picture").click(position={"x": 30, "y": 30}, modifiers=["Shift"])
+    await expect(page.locator("#marks-list li")).to_have_count(2)
+    await expect(page.locator("#marks-list li").last).to_contain_text("Off the object")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#marks-list li")).to_have_count(3)
+    await expect(page.locator("#summary")).to_contain_text("Mask found", timeout=30_000)
+    await page.get_by_role("button", name="Clear").click()
+    await expect(page.locator("#overlay .mask")).to_have_count(0, timeout=30_000)

@@ -29,6 +29,8 @@ CORE = {
     "depth-anything-v2/small": "depth-anything",
     "trocr/trocr-base-printed": "trocr-merged",
     "florence-2-base": "florence2",
+    "sam/vit_h": "sam-meta",
+    "sam2/hiera_tiny": "sam2-hf",
 }
 """Core models, by the ids that the SDK's methods lead to."""
 

@@ -25,6 +25,7 @@ from worker_service.consumer.metrics import OwnSeries
 from worker_service.consumer.pipeline import Pipeline, Threads
 from worker_service.consumer.scout import Every, Scout
 from worker_service.consumer.settings import ConsumerSettings
+from worker_service.consumer.shelf import RedisShelf
 from worker_service.consumer.vitals import EVERY_S, Vitals
 from worker_service.engine.engine import Engine
 from worker_service.workflows.late import LateRunner
@@ -49,6 +50,8 @@ class Consumer:
         self._engine = engine
         self._lease_s = queue.lease_ms / 1000
         self.advert = Advert(settings, engine, int(time.time() * 1000))
+        if settings.shared_remembered_bytes:
+            engine.runtime.shelf = RedisShelf(client, settings)
         self._queue = QueueConsumer(client, queue, self.advert.id)
         self._reporter = FleetReporter(client)
         identity = (self.advert.id, self.advert.hardware)

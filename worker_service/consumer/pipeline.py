@@ -24,7 +24,7 @@ from worker_service.consumer.ready import ReadyQueue
 from worker_service.consumer.waiting import Waiting
 from worker_service.consumer.work import Item, Work, clock_ms
 from worker_service.engine.engine import Engine
-from worker_service.engine.family import AnyModel, Image, Prepared, Raw, prepare_text, read_text
+from worker_service.engine.family import AnyModel, Image, Prepared, Raw, prepare_embedding, prepare_text, read_text
 
 log = structlog.get_logger(__name__)
 Finish = Callable[[Sequence[tuple[Taken, JobResult]]], None]
@@ -157,7 +157,7 @@ class Pipeline:
         try:
             if work.expired or work.abandoned:
                 raise LATE  # noqa: TRY301 - one exit for every way in which an image can fail
-            item.prepared = self._text(item) if work.taken.job.media == "text" else self._image(item)
+            item.prepared = self._written(item) if work.taken.job.media != "image" else self._image(item)
             item.prepared.watch = Waiting(work, item.index, self._alive_still)
         except VisionfleetError as error:
             self._fail_ahead(item, error)
@@ -176,9 +176,14 @@ class Pipeline:
         work.note("preprocess_ms", clock_ms() - decoded)
         return prepared
 
-    def _text(self, item: Item) -> Prepared:
+    def _written(self, item: Item) -> Prepared:
+        """A text or an embedding."""
         work, begun = item.work, clock_ms()
-        prepared = prepare_text(work.model, read_text(work.taken.image(item.index)), work.params)
+        data = work.taken.image(item.index)
+        if work.taken.job.media == "embedding":
+            prepared = prepare_embedding(work.model, data, work.params)
+        else:
+            prepared = prepare_text(work.model, read_text(data), work.params)
         work.note("preprocess_ms", clock_ms() - begun)
         return prepared
 

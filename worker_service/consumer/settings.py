@@ -29,6 +29,15 @@ class ConsumerSettings(BaseSettings):
     prefetch: int = Field(
         0, ge=0, description="Images prepared ahead while the model runs; 0 takes a batch for each run, at least 8."
     )
+    shared_remembered_bytes: int = Field(
+        128 * 2**20,
+        ge=0,
+        description="Memory of Redis for what models remember of images (SAM's embeddings), shared by all workers, in "
+        "bytes; the least recently used leaves first. 0: every worker remembers by itself.",
+    )
+    shared_remembered_ttl_s: float = Field(
+        3600.0, ge=1, le=604_800, description="Seconds after its last use for which it stays there."
+    )
     adopt_after_ms: int = Field(
         2_000, ge=0, description="A worker takes up a model that others hold when its oldest job has waited this long."
     )

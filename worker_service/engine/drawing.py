@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import supervision as sv
@@ -60,6 +62,14 @@ def skeletons(canvas: Image, result: Poses, stroke: int) -> None:
 def class_map(canvas: Image, result: ClassMap, background: int | None) -> None:
     """Every pixel but the background's tinted in the colour of its class."""
     pen.class_map(canvas, result.class_ids, len(result.labels), background)
+
+
+def tinted(canvas: Image, layers: Sequence[Image]) -> None:
+    """Each mask [height, width] in a colour of its own, the first ones'."""
+    ids = np.zeros(canvas.shape[:2], np.uint8)
+    for number, layer in enumerate(layers):
+        ids[layer > 0] = 1 + number % 254
+    pen.class_map(canvas, ids, min(len(layers), 254) + 1, 0)
 
 
 def detections(result: Detections) -> sv.Detections:

@@ -122,6 +122,22 @@ class ReadsText(Protocol):
         ...
 
 
+@runtime_checkable
+class ReadsEmbedding(Protocol):
+    """What a model has beside ``preprocess`` that can go on from an image's embedding."""
+
+    def preprocess_embedding(self, data: bytes, params: Any) -> Prepared:
+        """An embedding as a .npy file, or none for one that is remembered. Raises InvalidRequest."""
+        ...
+
+
+def prepare_embedding(model: AnyModel, data: bytes, params: Any) -> Prepared:
+    """An embedding for the model. Raises UnsupportedTask when it takes none, InvalidRequest."""
+    if not isinstance(model, ReadsEmbedding):
+        raise UnsupportedTask(f"The model {model.manifest.id} takes no embeddings.")
+    return model.preprocess_embedding(data, params)
+
+
 def read_text(data: bytes) -> str:
     """A text as it travels in a job. Raises InvalidRequest for anything but UTF-8."""
     try:
@@ -182,6 +198,24 @@ class Family(Protocol):
 
     def load(self, package: Package, runtime: Runtime) -> AnyModel:
         """Open the package's graphs. Raises ModelLoadFailed, saying which manifest field is at odds with the graph."""
+        ...
+
+
+@runtime_checkable
+class OfGraphs(Protocol):
+    """What a family has beside the rest whose models are of several graphs. The cache holds them as one model."""
+
+    @property
+    def layouts(self) -> tuple[tuple[str, ...], ...]:
+        """Names of the graphs that together are a model, for each exporter; the first that is complete is asked."""
+        ...
+
+    def matches_graphs(self, graphs: Mapping[str, GraphSignature]) -> float | None:
+        """As ``matches``, for the graphs of one layout, in its order."""
+        ...
+
+    def guess_graphs(self, graphs: Mapping[str, GraphSignature]) -> Guess:
+        """As ``guess``; ``input`` names a width and a height."""
         ...
 
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from worker_service.engine.keypoint_results import Poses
 from worker_service.engine.mask_results import ClassMap, Instances
 from worker_service.engine.params import Params
+from worker_service.engine.prompted_results import PromptedMasks
 from worker_service.engine.results import Classification, Detections
 
 Image = npt.NDArray[np.uint8]
@@ -61,6 +62,15 @@ def with_classes(result: ClassMap, pixels: Image | None, params: Params, backgro
     if params.visualization_labels:
         legend = [(i, result.labels[i]) for i in result.present if i != background]
         pen().banner(canvas, legend)
+    return replace(result, visualization=encoded(canvas, params.visualization_format))
+
+
+def with_prompted_masks(result: PromptedMasks, pixels: Image | None, params: Params) -> PromptedMasks:
+    """The result with its picture, when it was asked for: each mask tinted, later ones over earlier ones."""
+    if not params.visualize or pixels is None:
+        return result
+    canvas = pixels.copy()
+    pen().tinted(canvas, result.masks)
     return replace(result, visualization=encoded(canvas, params.visualization_format))
 
 

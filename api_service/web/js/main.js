@@ -11,6 +11,7 @@ import { startExamples } from "./views/examples.js";
 import { startIntake } from "./views/intake.js";
 import { drawJson } from "./views/json.js";
 import { startKey } from "./views/key.js";
+import { startMarks } from "./views/marks.js";
 import { startModels } from "./views/models.js";
 import { startNotice } from "./views/notice.js";
 import { startQuestion } from "./views/question.js";
@@ -20,6 +21,7 @@ import { startTabs } from "./views/tabs.js";
 import { startTheme } from "./views/theme.js";
 import { initialParams, startThresholds } from "./views/thresholds.js";
 import { startTimings } from "./views/timings.js";
+import { startWords } from "./views/words.js";
 
 const store = createStore({
   models: [],
@@ -27,6 +29,8 @@ const store = createStore({
   modelId: null, // of the chosen one: `model` itself also changes when a poll brings news of it
   params: {},
   classes: [], // class filter; empty means all
+  marks: [], // points {x, y, on} and boxes {x, y, width, height} that were set on the picture, in its pixels
+  words: "", // what to find, for tasks that are told in words
   picture: null, // {name, url, base64, width, height}
   run: { state: "idle" },
   lit: null, // index of the prediction that is pointed at
@@ -37,7 +41,7 @@ const store = createStore({
 // A model that is chosen brings its own thresholds.
 store.on(["model"], ({ model, modelId }) => {
   if (modelId === model.id) return;
-  store.set({ params: initialParams(model), classes: [], lit: null });
+  store.set({ params: initialParams(model), classes: [], marks: [], lit: null });
   store.set({ modelId: model.id });
 });
 
@@ -59,6 +63,8 @@ startModels(store);
 startThresholds(store);
 startQuestion(store);
 startClasses(store);
+startWords(store);
+startMarks(store);
 startStage(store);
 startResults(store);
 startTimings(store);
@@ -74,7 +80,7 @@ startTabs(document.querySelector("[role=tablist]"), (id) => {
   openPanel = id;
   hiddenPanels[id]?.(store.get());
 });
-store.on(["run", "modelId", "params", "classes", "picture"], (state) => {
+store.on(["run", "modelId", "params", "classes", "marks", "words", "picture"], (state) => {
   if (state.run.state !== "running") hiddenPanels[openPanel]?.(state);
 });
 

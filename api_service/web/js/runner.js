@@ -15,6 +15,11 @@ export function startRunner(store) {
     abort.abort();
     const { picture, model } = store.get();
     if (!picture || !model) return;
+    const hint = taskOf(model.task).wants?.(store.get());
+    if (hint) {
+      store.set({ run: { state: "waiting", hint } });
+      return;
+    }
     abort = new AbortController();
     const { signal } = abort;
     store.set({ run: { ...store.get().run, state: "running" } });
@@ -31,16 +36,18 @@ export function startRunner(store) {
     timer = setTimeout(run, SETTLE_MS);
   }
 
-  store.on(["picture", "modelId", "params", "classes"], soon);
+  store.on(["picture", "modelId", "params", "classes", "marks", "words"], soon);
   return { again: run };
 }
 
 /** The request's body for what the page shows now. */
-export function requestOf({ model, picture, params, classes }, imageValue = picture?.base64) {
+export function requestOf(state, imageValue = state.picture?.base64) {
+  const { model, params, classes } = state;
   return {
     model_id: model.id,
     image: { type: "base64", value: imageValue },
     ...params,
     ...(classes.length > 0 ? { class_filter: classes } : {}),
+    ...(taskOf(model.task).asked?.(state) ?? {}),
   };
 }

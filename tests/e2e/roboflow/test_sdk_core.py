@@ -1,9 +1,10 @@
-"""inference-sdk: CLIP, Perception Encoder and depth, against small nets whose answers are known."""
+"""inference-sdk: CLIP, Perception Encoder, depth and SAM2, against small nets whose answers are known."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -53,3 +54,20 @@ def test_depth(newest: Sdk) -> None:
         assert np.abs(foundation.sample(near) - vectors("depth-anything")["odd.jpg"]).max() < 0.02
     packed = newest.call("depth_estimation", image(ODD), model_id="depth-anything-v2/small", depth_map_format="png16")
     assert packed["depth_map_format"] == "png16"
+
+
+def test_sam2(newest: Sdk) -> None:
+    """640 x 360: a point in the middle, and a box by its centre; the reference's masks."""
+    known = vectors("sam2-hf")
+    prompts = [
+        {"points": [{"x": 320, "y": 180, "positive": True}]},
+        {"box": {"x": 288, "y": 189, "width": 320, "height": 198}},
+    ]
+    found = newest.call("sam2_segment_image", image(WIDE), prompts=prompts)
+    assert [row["format"] for row in found["predictions"]] == ["polygon", "polygon"]
+    for kind, row in zip(("point", "box"), found["predictions"], strict=True):
+        score, share = known[f"wide.jpg.{kind}.score"]
+        assert row["confidence"] == pytest.approx(score, abs=0.02)
+        mask = np.zeros((360, 640), np.uint8)
+        cv2.fillPoly(mask, [np.array(ring, np.int32) for ring in row["masks"]], 1)
+        assert mask.mean() == pytest.approx(share, abs=0.03)

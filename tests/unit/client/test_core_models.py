@@ -6,7 +6,7 @@ import base64
 
 import numpy as np
 import pytest
-from visionfleet import Client
+from visionfleet import Client, Prompt
 from visionfleet.errors import BadAnswer
 from visionfleet.results import DepthMap, parse
 
@@ -54,3 +54,20 @@ def test_depth_as_a_picture() -> None:
 def test_no_depth(wrong: dict[str, object]) -> None:
     with pytest.raises(BadAnswer):
         parse("depth-estimation", "m", {**wrong, "image": "aGk="})
+
+
+def test_segment(client: Client, server: FakeServer) -> None:
+    ring = [[1, 2], [1, 9], [9, 9]]
+    rows = [
+        {"masks": [ring], "confidence": 0.5, "format": "polygon"},
+        {"masks": [], "confidence": 0, "format": "polygon"},
+    ]
+    server.answer("/sam2/segment_image", Answer({"predictions": rows, "time": 0.1}))
+    found = client.segment(b"picture", [Prompt(on=[(3, 4)], off=[(1, 1)]), Prompt(box=(0, 0, 4, 2))], image_id="a")
+    assert (found[0].polygons, found[0].confidence) == ((((1, 2), (1, 9), (9, 9)),), 0.5)
+    (asked,) = server.to("/sam2/segment_image")
+    first, second = asked.json["prompts"]["prompts"]
+    assert first["points"] == [{"x": 3, "y": 4, "positive": True}, {"x": 1, "y": 1, "positive": False}]
+    assert second["box"] == {"x": 2, "y": 1, "width": 4, "height": 2}
+    with pytest.raises(BadAnswer):
+        client.segment(b"picture", [])

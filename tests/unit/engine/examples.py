@@ -217,6 +217,14 @@ def florence_2() -> Example:
     return Example({}, net="florence2")
 
 
+def sam() -> Example:
+    return Example({}, net="sam-meta")
+
+
+def sam2() -> Example:
+    return Example({}, net="sam2-hf")
+
+
 EXAMPLES: dict[str, Callable[[], Example]] = {
     "classification": classification,
     "yolov8": yolov8,
@@ -235,6 +243,8 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "clip": clip,
     "trocr": trocr,
     "florence-2": florence_2,
+    "sam": sam,
+    "sam2": sam2,
     "yolov10": yolov10,
     "yolov10-seg": yolov10_seg,
     "yolov10-pose": yolov10_pose,

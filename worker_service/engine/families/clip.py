@@ -189,6 +189,7 @@ class ClipFamily:
 
     name = "clip"
     task = "embedding"
+    layouts = SIDES
 
     def matches(self, signature: GraphSignature) -> float | None:
         """1.0 for a joint graph with Hugging Face's names."""
@@ -199,6 +200,19 @@ class ClipFamily:
     def guess(self, signature: GraphSignature) -> Guess:
         """OpenAI's preprocessing."""
         size = {} if signature.inputs and _image_of(signature).fixed(2) else {"width": 224, "height": 224}
+        unsure = ("input: OpenAI's way of resizing, mean and std were assumed.",)
+        return Guess(classes=0, input={**INPUT, **size}, beside=(FILE,), unsure=unsure)
+
+    def matches_graphs(self, graphs: Mapping[str, GraphSignature]) -> float | None:
+        """1.0 for an image side and a text side."""
+        visual, textual = graphs.values()
+        sides = zip((visual, textual), (IMAGE, TEXT), strict=True)
+        return 1.0 if all(any(_is_of(spec, kind) for spec in side.inputs) for side, kind in sides) else None
+
+    def guess_graphs(self, graphs: Mapping[str, GraphSignature]) -> Guess:
+        """OpenAI's preprocessing, at the size of the image side."""
+        image = _image_of(next(iter(graphs.values())))
+        size = {"width": image.fixed(3) or 224, "height": image.fixed(2) or 224}
         unsure = ("input: OpenAI's way of resizing, mean and std were assumed.",)
         return Guess(classes=0, input={**INPUT, **size}, beside=(FILE,), unsure=unsure)
 

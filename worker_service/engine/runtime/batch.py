@@ -37,7 +37,7 @@ class Batcher:
         sizes = {spec.fixed(0) for spec in session.signature.inputs} - {None}
         self.fixed: int | None = next(iter(sizes)) if len(sizes) == 1 else None
         self.max_batch = self.fixed or max_batch
-        self._session = session
+        self.session = session
         self._split = split or by_first_axis
         self._dtypes = {spec.name: numpy_dtype(spec) for spec in session.signature.inputs}
         self._buffers: list[Buffers] = []
@@ -59,7 +59,7 @@ class Batcher:
         size = self.fixed or len(items)
         buffers = self._borrow()
         try:
-            outputs = self._session.run({name: self._stack(name, items, size, buffers) for name in self._dtypes})
+            outputs = self.session.run({name: self._stack(name, items, size, buffers) for name in self._dtypes})
         finally:
             self._idle.append(buffers)
         return self._split(outputs, size)[: len(items)]

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from shared.errors import InferenceFailed, ModelLoadFailed
+from worker_service.engine.remembered import Shelf
 from worker_service.engine.runtime.profile import BadProfile, HardwareProfile, load_profile
 from worker_service.engine.runtime.signature import GraphSignature, TensorSpec
 from worker_service.engine.runtime.threads import available_cpus
@@ -124,6 +125,8 @@ class Runtime:
         self._crowd = Crowd()
         self._twin_bytes = settings.twin_max_mb * 2**20
         self._share = max(1, self.threads // self.profile.runs)
+        self.remembered_bytes: int = settings.remembered_bytes
+        self.shelf: Shelf | None = None
 
     @property
     def hardware(self) -> str:

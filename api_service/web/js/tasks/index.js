@@ -4,14 +4,17 @@ import { classification } from "./classification.js";
 import { depth } from "./depth.js";
 import { detection } from "./detection.js";
 import { embedding } from "./embedding.js";
+import { prompted } from "./prompted.js";
 import { plain } from "./plain.js";
 import { reading } from "./reading.js";
 import { writing } from "./writing.js";
 
-const TASKS = new Map([detection, classification, depth, embedding, reading, writing].map((task) => [task.name, task]));
+const TASKS = new Map([detection, classification, depth, embedding, prompted, reading, writing].map((task) => [task.name, task]));
 
 /**
  * The task's presentation: {name, title, route, sliders, filtersClasses, summary, list, draw, verdict}.
+ * Tasks that are told more than a picture have `marks` ("points" or "boxes" to set on it) or `words` (true), `asked` to
+ * add that to the request, and `wants`, which says what is missing until there is enough.
  * A task without its own file still runs: its answer is shown as JSON.
  */
 export function taskOf(name) {

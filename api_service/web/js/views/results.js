@@ -13,7 +13,7 @@ export function startResults(store) {
   function draw({ run }) {
     if (run.state === "running") return;
     if (run.state !== "done") {
-      const text = run.state === "failed" ? "No result" : "What the model sees appears here.";
+      const text = run.state === "failed" ? "No result" : (run.hint ?? "What the model sees appears here.");
       summary.replaceChildren(el("span", { class: "quiet", text }));
       panel.replaceChildren();
       return;
