@@ -40,6 +40,13 @@ LAYOUTS = (
     ("vision_encoder.onnx", "prompt_encoder_mask_decoder.onnx"),
     ("image_encoder.onnx", "mask_decoder.onnx"),
 )
+SIDE = 1024
+INPUT = {
+    "resize": "letterbox",
+    "interpolation": "antialias-linear",
+    "mean": (0.485, 0.456, 0.406),
+    "std": (0.229, 0.224, 0.225),
+}
 POSITIONS = "image_positional_embeddings"
 """An output that is the same for all images, and so not remembered with each."""
 

@@ -17,20 +17,12 @@ from shared.errors import ModelLoadFailed
 from worker_service.engine.artifacts import Package
 from worker_service.engine.family import Family, Guess, Image, Model
 from worker_service.engine.prompt_decoder import is_decoder
-from worker_service.engine.promptable import LAYOUTS, Array, Floats, PromptableModel
+from worker_service.engine.promptable import INPUT, LAYOUTS, SIDE, Array, Floats, PromptableModel
 from worker_service.engine.prompted_results import TASK
 from worker_service.engine.prompts import PromptParams
 from worker_service.engine.runtime.session import Runtime
 from worker_service.engine.runtime.signature import GraphSignature
 from worker_service.engine.vision.fit import Geometry, fit
-
-SIDE = 1024
-INPUT = {
-    "resize": "letterbox",
-    "interpolation": "antialias-linear",
-    "mean": (0.485, 0.456, 0.406),
-    "std": (0.229, 0.224, 0.225),
-}
 
 
 class SamModel(PromptableModel):

@@ -14,10 +14,9 @@ import numpy as np
 from typing_extensions import override
 
 from worker_service.engine.artifacts import Package
-from worker_service.engine.families.sam import INPUT, SIDE
 from worker_service.engine.family import Family, Guess, Image, Model
 from worker_service.engine.prompt_decoder import is_decoder
-from worker_service.engine.promptable import LAYOUTS, Array, Floats, PromptableModel
+from worker_service.engine.promptable import INPUT, LAYOUTS, SIDE, Array, Floats, PromptableModel
 from worker_service.engine.prompted_results import TASK
 from worker_service.engine.prompts import PromptParams
 from worker_service.engine.runtime.session import Runtime
