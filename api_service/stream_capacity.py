@@ -1,8 +1,8 @@
-"""Whether the workers can take one more stream: what streams ask of a model beside what workers have shown to do.
+"""Whether the workers can take one more stream, or more of one: what is asked of a model beside what workers have done.
 
 Live streams leave frames out when there is too much, so a stream is refused only where everybody would be left with
 too little (VISIONFLEET_STREAM_MIN_SHARE), and never the only one. A model that never ran has no known speed and is
-admitted; files wait their turn.
+admitted; files wait their turn. A change that asks for less, or the same, is never refused.
 """
 
 from __future__ import annotations
@@ -34,6 +34,12 @@ def check(fleet: Fleet, streams: Iterable[Stream], spec: PipelineSpec, seen: Map
                 f"{total:.0f}: lower `max_fps`, end a stream, or start a worker.",
                 model=model,
             )
+
+
+def asks_more(fleet: Fleet, before: Stream, spec: PipelineSpec, seen: Mapping[str, Any]) -> bool:
+    """Whether a stream would ask for more of any model with its new specification than it does now."""
+    now = demand(fleet, before.spec, before.status.get("sources", {}))
+    return any(frames > now[model] for model, frames in demand(fleet, spec, seen).items())
 
 
 def demand(fleet: Fleet, spec: PipelineSpec, sources: Mapping[str, Any]) -> Counter[str]:

@@ -16,7 +16,7 @@ from api_service import catalog, jobs, stream_capacity
 from api_service.context import FOLLOWERS, SETTINGS, STREAMS, WORKFLOWS, call_of
 from api_service.errors import from_pydantic
 from api_service.schemas.streams import StreamChange
-from shared.errors import Conflict, NotFound, NoWorkerForHardware, Unavailable
+from shared.errors import Conflict, NotFound, NoWorkerForHardware, StreamNotFound, Unavailable
 from shared.streams.records import Stream
 from shared.streams.spec import PipelineSpec, WorkflowSpec
 from shared.streams.store import not_found
@@ -28,7 +28,32 @@ TRIES = 5
 
 async def own(request: web.Request, stream_id: str = "") -> Stream:
     """The stream that the path names, when the caller may see it. Raises StreamNotFound."""
-    stream = await request.app[STREAMS].get(stream_id or request.match_info["id"])
+    return seen_by(request, await request.app[STREAMS].get(stream_id or request.match_info["id"]))
+
+
+async def own_or_session(request: web.Request) -> tuple[Stream, bool]:
+    """The stream or WebRTC session that the path names, and whether it is a session. Raises StreamNotFound."""
+    try:
+        return await own(request), False
+    except StreamNotFound:
+        for one in await request.app[STREAMS].sessions():
+            if one.id == request.match_info["id"]:
+                return seen_by(request, one), True
+        raise
+
+
+async def terminate(request: web.Request) -> Stream:
+    """End the stream or session that the path names. Raises StreamNotFound."""
+    stream, session = await own_or_session(request)
+    if session:
+        await request.app[STREAMS].end_session(stream.id)
+    else:
+        await request.app[STREAMS].terminate(stream.id)
+    return stream
+
+
+def seen_by(request: web.Request, stream: Stream) -> Stream:
+    """The same, when the caller may see it. Raises StreamNotFound."""
     owner = jobs.owner_to_list(request)
     if owner is not None and stream.tenant != owner:
         raise not_found()
@@ -39,6 +64,12 @@ async def listed(request: web.Request) -> list[Stream]:
     """Every stream that the caller may see."""
     owner = jobs.owner_to_list(request)
     return [one for one in await request.app[STREAMS].all() if owner in (None, one.tenant)]
+
+
+async def sessions(request: web.Request) -> list[Stream]:
+    """Every WebRTC session that the caller may see."""
+    owner = jobs.owner_to_list(request)
+    return [one for one in await request.app[STREAMS].sessions() if owner in (None, one.tenant)]
 
 
 async def create(request: web.Request, spec: PipelineSpec, *, probe: bool) -> tuple[Stream, dict[str, Any]]:
@@ -70,11 +101,16 @@ async def check_model(request: web.Request, spec: PipelineSpec) -> None:
     spec.model.model_id = model.id
 
 
-async def check_capacity(request: web.Request, spec: PipelineSpec, seen: Mapping[str, Any]) -> None:
-    """Refuse what the workers have no time for. Raises StreamsOverloaded."""
+async def check_capacity(
+    request: web.Request, spec: PipelineSpec, seen: Mapping[str, Any], before: Stream | None = None
+) -> None:
+    """Refuse what the workers have no time for; ``before`` is the stream that is changed. Raises StreamsOverloaded."""
     fleet = await catalog.fleet_of(request)
-    running = await request.app[STREAMS].all()
-    stream_capacity.check(fleet, running, spec, seen, request.app[SETTINGS].stream_min_share)
+    if before is not None and not stream_capacity.asks_more(fleet, before, spec, seen):
+        return
+    store = request.app[STREAMS]
+    others = [one for one in (*await store.all(), *await store.sessions()) if before is None or one.id != before.id]
+    stream_capacity.check(fleet, others, spec, seen, request.app[SETTINGS].stream_min_share)
 
 
 async def pin_workflow(request: web.Request, workflow: WorkflowSpec | None) -> None:
@@ -111,17 +147,20 @@ def following(request: web.Request) -> Iterator[None]:
 
 
 async def change(request: web.Request, change: StreamChange) -> Stream:
-    """Apply a change to whatever the stream is now. Raises StreamNotFound, Conflict, ValidationFailed, SourceError."""
+    """Apply a change to whatever the stream is now. Raises StreamNotFound, Conflict, ValidationFailed, SourceError,
+    StreamsOverloaded.
+    """
     for _ in range(TRIES):
         stream = await own(request)
-        spec = changed(stream.spec, change)
+        spec, seen = changed(stream.spec, change), dict(stream.status.get("sources", {}))
         await check_model(request, spec)
         rights = dataclasses.replace(jobs.rights_of(request), owner=stream.tenant)
         if spec.workflow != stream.spec.workflow:
             await pin_workflow(request, renamed(stream.spec.workflow, spec.workflow))
         if (spec.sources, spec.sinks, spec.workflow) != (stream.spec.sources, stream.spec.sinks, stream.spec.workflow):
             new = [source.id for source in spec.sources if source not in stream.spec.sources]
-            await request.app[STREAMS].probe(spec, new, rights)
+            seen |= await request.app[STREAMS].probe(spec, new, rights)
+        await check_capacity(request, spec, seen, stream)
         try:
             other = (spec.model, spec.workflow) != (stream.spec.model, stream.spec.workflow)
             await request.app[STREAMS].update(stream.id, spec, stream.version, rights if other else None)

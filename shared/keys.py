@@ -80,6 +80,7 @@ vf:streams:probes                list of msgpack requests to try sources. Writte
 vf:streams:probe:{id}            list with the one msgpack answer to a probe. Lives 60 s.
 vf:streams:offers                list of msgpack WebRTC offers. Written by the API, popped by stream services.
 vf:streams:offer:{id}            list with the one msgpack answer to an offer. Lives 60 s.
+vf:streams:session:{id}:end      string, a WebRTC session is to end. Written by the API; lives 60 s.
 vf:streamers                     zset, stream service -> ms of its last beat. Written and pruned by stream services.
 vf:streamer:{id}                 string, msgpack of its load. Written by it; lives 6 s after its last beat.
 vf:keys                          hash, id of an API key -> msgpack, without the key itself. Written by key_change; lives
@@ -299,6 +300,11 @@ def stream_probe(probe_id: str) -> str:
 def stream_offer(offer_id: str) -> str:
     """Answer to one WebRTC offer."""
     return f"vf:streams:offer:{offer_id}"
+
+
+def stream_session_end(session_id: str) -> str:
+    """Set when a WebRTC session is to end."""
+    return f"vf:streams:session:{session_id}:end"
 
 
 def streamer(replica: str) -> str:

@@ -89,8 +89,9 @@ class Service:
         await dispatcher.start()
         log.info("streams.ready", replica=self.replica)
         probes = asyncio.create_task(Probes(client, ownership, parts).run())
-        reception = asyncio.create_task(Reception(client, parts).run())
-        self._supervisor = Supervisor(client, ownership, parts)
+        reception = Reception(client, parts)
+        receiving = asyncio.create_task(reception.run())
+        self._supervisor = Supervisor(client, ownership, parts, reception.report)
         supervisor = self._supervisor
         exporter = Exporter(settings, OwnSeries(lambda: (supervisor.figures, supervisor.load())))
         exporter.start()
@@ -100,7 +101,7 @@ class Service:
             await self._supervisor.run()
         finally:
             await asyncio.to_thread(exporter.stop)
-            await end_tasks([probes, reception])
+            await end_tasks([probes, receiving])
             hub.close()
             encoders.shutdown(wait=False, cancel_futures=True)
             threads.shutdown(wait=False, cancel_futures=True)

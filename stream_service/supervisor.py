@@ -12,6 +12,7 @@ import random
 import socket
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -37,7 +38,14 @@ AGAIN_S = 0.5
 class Supervisor:
     """Run it until ``stop``. Not by canceling: what is canceled while an answer arrives may never notice."""
 
-    def __init__(self, client: AsyncRedis, ownership: Ownership, parts: Parts) -> None:
+    def __init__(
+        self,
+        client: AsyncRedis,
+        ownership: Ownership,
+        parts: Parts,
+        sessions: Callable[[], list[dict[str, Any]]] = list,
+    ) -> None:
+        """``sessions`` tells of those that are no streams, for the list."""
         self.pipelines: dict[str, Pipeline] = {}
         self._settings: StreamSettings = parts.settings
         self._ownership = ownership
@@ -45,6 +53,7 @@ class Supervisor:
         self._parts = parts
         self._woken = asyncio.Event()
         self._stopping = False
+        self._sessions = sessions
         self._unowned: dict[str, float] = {}
         self._pulse = Pulse(parts.settings.pulse_dir)
         self.figures: list[StreamFigures] = []
@@ -180,6 +189,7 @@ class Supervisor:
             sources=sources,
             max_sources=self._settings.stream_max_sources,
             keys=self._parts.hub.keys(),
+            sessions=self._sessions(),
         )
 
 

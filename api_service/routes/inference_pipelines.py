@@ -46,8 +46,9 @@ def translated(handler: Handler) -> Handler:
 
 
 async def listing(request: web.Request) -> web.Response:
-    """Ids of all pipelines."""
-    return success(request, None, {"pipelines": [one.id for one in await streams.listed(request)]})
+    """Ids of all pipelines, WebRTC sessions too."""
+    found = [*await streams.listed(request), *await streams.sessions(request)]
+    return success(request, None, {"pipelines": [one.id for one in found]})
 
 
 async def initialise(request: web.Request) -> web.Response:
@@ -59,7 +60,7 @@ async def initialise(request: web.Request) -> web.Response:
 
 async def status(request: web.Request) -> web.Response:
     """State of the sources, latencies, throughput."""
-    stream = await streams.own(request)
+    stream, _ = await streams.own_or_session(request)
     return success(request, stream.id, {"report": pipelines.report_of(stream)})
 
 
@@ -84,7 +85,7 @@ async def resume(request: web.Request) -> web.Response:
 
 async def terminate(request: web.Request) -> web.Response:
     """End and forget it."""
-    return await commanded(request, request.app[STREAMS].terminate)
+    return success(request, (await streams.terminate(request)).id)
 
 
 async def commanded(request: web.Request, act: Callable[[str], Awaitable[None]]) -> web.Response:

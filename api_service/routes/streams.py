@@ -46,13 +46,16 @@ async def listing(request: web.Request) -> web.Response:
     """Every stream, and who runs them."""
     services = [asdict(one) for one in await request.app[STREAMS].streamers()]
     for one in services:
-        del one["keys"]
-    return reply.json({"streams": [one.shown() for one in await streams.listed(request)], "services": services})
+        del one["keys"], one["sessions"]
+    found = [one.shown() for one in await streams.listed(request)]
+    sessions = [one.shown() for one in await streams.sessions(request)]
+    return reply.json({"streams": found, "sessions": sessions, "services": services})
 
 
 async def get(request: web.Request) -> web.Response:
     """One stream: specification without credentials, state, health, figures."""
-    return reply.json((await streams.own(request)).shown())
+    stream, _ = await streams.own_or_session(request)
+    return reply.json(stream.shown())
 
 
 async def change(request: web.Request) -> web.Response:
@@ -62,8 +65,7 @@ async def change(request: web.Request) -> web.Response:
 
 async def delete(request: web.Request) -> web.Response:
     """End and forget a stream, whatever state it is in."""
-    stream = await streams.own(request)
-    await request.app[STREAMS].terminate(stream.id)
+    await streams.terminate(request)
     return web.Response(status=204)
 
 

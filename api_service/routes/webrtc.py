@@ -77,12 +77,16 @@ def named(outputs: list[str | None] | None) -> list[str] | None:
 
 
 async def begin(request: web.Request, offer: OfferSpec, pipeline_id: str | None) -> web.Response:
-    """Check what the caller may use, and hand the offer on. Raises ModelNotFound, SourceError, NoStreamService."""
-    source = offer.source or SourceSpec(reference="webrtc")
-    await streams.check_model(
-        request, PipelineSpec(sources=[source], model=offer.model, workflow=offer.workflow, sinks=[])
-    )
+    """Check what the caller may use, and hand the offer on.
+
+    Raises ModelNotFound, SourceError, StreamsOverloaded, NoStreamService.
+    """
+    given: dict[str, Any] = {"model": offer.model, "workflow": offer.workflow, "max_fps": offer.max_fps}
+    spec = PipelineSpec(sources=[offer.source or SourceSpec(reference="webrtc")], sinks=[], **given)
+    await streams.check_model(request, spec)
     await streams.pin_workflow(request, offer.workflow)
+    comes = {"live": offer.realtime, "fps": offer.declared_fps}
+    await streams.check_capacity(request, spec, {spec.sources[0].id: comes})
     said = await request.app[OFFERS].ask(offer, jobs.rights_of(request))
     context = {"request_id": call_of(request).request_id, "pipeline_id": pipeline_id}
     return reply.json({"status": "success", "context": context, **said})

@@ -66,6 +66,7 @@ class StreamsAnswer(Answer):
     """All streams, oldest first."""
 
     streams: list[StreamAnswer]
+    sessions: list[StreamAnswer] = Field(description="WebRTC sessions; they live as long as their connection.")
     services: list[dict[str, Any]] = Field(description="The stream services that are alive, and their load.")
 
 

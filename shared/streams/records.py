@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from shared.codec import DecodeError, unpack
-from shared.streams.spec import Desired, PipelineSpec, State
+from shared.streams.spec import Desired, ModelSpec, PipelineSpec, SourceSpec, State
 
 
 @dataclass
@@ -92,6 +92,8 @@ class Streamer:
     max_sources: int = 0
     keys: list[str] = field(default_factory=list)
     """Of the cameras that it has open; who opens the same shares them."""
+    sessions: list[dict[str, Any]] = field(default_factory=list)
+    """Its WebRTC sessions, see ``session_from``."""
 
     @property
     def room(self) -> int:
@@ -124,6 +126,30 @@ def stream_from(stream_id: str, fields: dict[bytes, bytes], status: bytes | None
     )
     stream.status = mapping(status)
     return stream
+
+
+def session_from(streamer: str, row: dict[str, Any]) -> Stream | None:
+    """A WebRTC session of a stream service, as a stream; None when it cannot be read.
+
+    ``row``: id, tenant, created_ms, model ("" for a workflow), source (its id), reference (as it may be shown), report.
+    """
+    try:
+        source = SourceSpec(id=row["source"], reference=row["reference"])
+        model = ModelSpec(model_id=row["model"]) if row["model"] else None
+        return Stream(
+            id=str(row["id"]),
+            spec=PipelineSpec(sources=[source], model=model, sinks=[]),
+            desired="running",
+            version=0,
+            epoch=0,
+            owner=streamer,
+            until_ms=1,  # it is there for as long as its service says so
+            created_ms=int(row["created_ms"]),
+            tenant=str(row["tenant"]),
+            status={"sources": {source.id: row["report"]}, "sinks": []},
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def streamer_from(replica: str, packed: bytes | None) -> Streamer | None:

@@ -20,12 +20,13 @@ from shared.errors import Conflict, NoStreamService, SourceUnreachable, StreamNo
 from shared.queue.submission import refusal
 from shared.redis import AsyncRedis, Call, RedisError, run_async
 from shared.streams import scripts
-from shared.streams.records import Stream, Streamer, mapping, stream_from, streamer_from
+from shared.streams.records import Stream, Streamer, mapping, session_from, stream_from, streamer_from
 from shared.streams.settings import StreamLimits
 from shared.streams.spec import Desired, PipelineSpec, SourceSpec
 
 WATCH_MS = 10_000
 PROBE_TTL_S = 60
+SESSION_END_S = 60
 COMPILING_S = 30
 """What the first workflow of a stream service may take longer: it loads all blocks."""
 WATCH_AGAIN_S = 3.0
@@ -82,6 +83,15 @@ class StreamStore:
         values = await self._ask(self._client.mget([keys.streamer(one) for one in ids])) if ids else []
         found = [streamer_from(one, value) for one, value in zip(ids, values, strict=True)]
         return [streamer for streamer in found if streamer is not None]
+
+    async def sessions(self) -> list[Stream]:
+        """The WebRTC sessions, which live as long as their connection."""
+        rows = [(one.id, row) for one in await self.streamers() for row in one.sessions]
+        return [found for replica, row in rows if (found := session_from(replica, row)) is not None]
+
+    async def end_session(self, session_id: str) -> None:
+        """Let a WebRTC session end, within a second or so."""
+        await self._ask(self._client.set(keys.stream_session_end(session_id), b"1", ex=SESSION_END_S))
 
     async def desire(self, stream_id: str, desired: Desired) -> None:
         """Run, mute or pause. Doing so twice is no error. Raises StreamNotFound."""

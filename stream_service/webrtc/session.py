@@ -46,6 +46,7 @@ class Session:
     def __init__(self, offered: Offered, parts: Parts) -> None:
         self.offer = offer = offered.spec
         self._rights = offered.rights
+        self._created_ms = int(time.time() * 1000)
         self._parts = parts
         self._source = offer.source or SourceSpec(reference="webrtc", id="client")
         self._spec = PipelineSpec(
@@ -95,6 +96,20 @@ class Session:
         """End it soon."""
         self._reason = reason
         self._over.set()
+
+    def report(self) -> dict[str, Any]:
+        """What clients see of it; see ``shared.streams.records.session_from``."""
+        now = time.monotonic()
+        model = self.offer.model
+        return {
+            "id": self.offer.id,
+            "tenant": self._rights.owner,
+            "created_ms": self._created_ms,
+            "model": model.model_id if model is not None else "",
+            "source": self._source.id,
+            "reference": self._source.shown,
+            "report": report_of(self._lane, now) if self._lane is not None else {"state": "connecting", "counts": {}},
+        }
 
     async def _until_connected(self) -> None:
         over, connected = (asyncio.create_task(event.wait()) for event in (self._over, self._connected))
@@ -249,3 +264,8 @@ class Session:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def report_of(lane: Lane, now: float) -> dict[str, Any]:
+    """As a stream's report of a source."""
+    return {**lane.report(now), "counts": {**lane.subscription.counts, **lane.figures.counts}}

@@ -88,4 +88,4 @@ class Incoming:
     def report(self, now: float) -> dict[str, Any]:
         """As a camera's."""
         recent = [at for at in self._arrivals if now - at <= 5.0]
-        return {"state": self.state, "fps": round(len(recent) / 5.0, 2)}
+        return {"state": self.state, "live": self._subscription.live, "fps": round(len(recent) / 5.0, 2)}

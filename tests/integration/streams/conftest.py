@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 
+import aiohttp
 import pytest
 
 from tests.cameras.camera import Camera
 from tests.integration.streams.system import System
-from tests.redis_server import RedisServer
+from tests.redis_server import RedisServer, free_port
 
 
 @pytest.fixture(scope="session")
@@ -45,3 +46,25 @@ async def system(processes: System) -> AsyncIterator[System]:
 def camera() -> Iterator[Camera]:
     with Camera() as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def address(processes: System) -> str:
+    port = free_port()
+    processes.start("api_service", VISIONFLEET_PORT=str(port))
+    return f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
+async def http(system: System, address: str) -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(address, timeout=aiohttp.ClientTimeout(60)) as session:
+
+        async def answers() -> bool:
+            try:
+                async with session.get("/v1/streams") as answer:
+                    return bool((await answer.json())["services"])
+            except aiohttp.ClientError:
+                return False
+
+        await system.until(answers, "the API")
+        yield session

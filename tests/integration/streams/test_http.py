@@ -5,45 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
 import pytest
 
 from tests.cameras.camera import Camera
+from tests.integration.streams.calls import call
 from tests.integration.streams.system import ROOT, System
-from tests.redis_server import free_port
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 MODEL = {"model_id": "shapes-detector", "params": {"confidence": 0.4}}
-
-
-@pytest.fixture(scope="session")
-def address(processes: System) -> str:
-    port = free_port()
-    processes.start("api_service", VISIONFLEET_PORT=str(port))
-    return f"http://127.0.0.1:{port}"
-
-
-@pytest.fixture
-async def http(system: System, address: str) -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(address, timeout=aiohttp.ClientTimeout(60)) as session:
-
-        async def answers() -> bool:
-            try:
-                async with session.get("/v1/streams") as answer:
-                    return bool((await answer.json())["services"])
-            except aiohttp.ClientError:
-                return False
-
-        await system.until(answers, "the API")
-        yield session
-
-
-async def call(http: aiohttp.ClientSession, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-    async with http.request(method, path, json=body) as answer:
-        return answer.status, json.loads(await answer.read() or b"null")
 
 
 async def made(http: aiohttp.ClientSession, reference: str) -> str:

@@ -66,3 +66,16 @@ def test_models_of_a_workflows_steps_count_each() -> None:
     steps = [{"type": "a", "model_id": "eyes"}, {"type": "a", "model_id": "shapes"}, {"type": "b", "model_id": 3}]
     both = spec(model=None, workflow={"specification": {"steps": steps}})
     assert stream_capacity.demand(fleet(1.0), both, {"0": LIVE}) == {"shapes": 40.0}
+
+
+def test_what_asks_for_no_more_is_not_looked_at() -> None:
+    (before,) = running(1)
+    seen = {"0": LIVE}
+    assert not stream_capacity.asks_more(fleet(1.0), before, spec(), seen)
+    assert not stream_capacity.asks_more(fleet(1.0), before, spec(max_fps=3.0), seen)
+    two = spec(sources=[{"reference": "rtsp://cam"}, {"reference": "rtsp://other", "id": "1"}])
+    assert stream_capacity.asks_more(fleet(1.0), before, two, {"0": LIVE, "1": LIVE})
+    assert not stream_capacity.asks_more(fleet(1.0), before, two, {"0": LIVE, "1": {"live": False, "fps": 30.0}})
+    slow = Stream("s", spec(max_fps=1.0), "running", 1, 1, "me", until_ms=10, created_ms=0, now_ms=5)
+    slow.status = {"sources": {"0": LIVE}}
+    assert stream_capacity.asks_more(fleet(1.0), slow, spec(max_fps=2.0), seen)
