@@ -320,6 +320,7 @@ def test_a_workflow_with_a_sink_is_neither_lost_nor_repeated_by_a_killed_worker(
 ) -> None:
     for number in range(COUNT):
         cv2.imwrite(str(folder / f"{number}.png"), np.full((40, 40 + number, 3), 255, np.uint8))
+    fleet.environment["VISIONFLEET_WORKFLOW_PRELOAD"] = "true"  # imports would eat the short leases of this test
     batch = submit(fleet, json={"workflow": {"specification": NOTED}, "folder": str(folder)})
     for enough in (COUNT // 5, COUNT // 2):
         while fleet.get(f"/v1/batches/{batch['id']}")["done"] < enough:
