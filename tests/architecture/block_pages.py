@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Literal, get_args, get_origin
 
+import yaml
 from pydantic.fields import FieldInfo
 
 from shared.workflows.block import Block
@@ -15,6 +16,9 @@ from tests.architecture.tree import ROOT
 
 FOLDER = ROOT / "docs" / "workflows" / "blocks"
 INDEX = "index.md"
+NOT_HERE = ROOT / "docs" / "workflows" / "not-here.yaml"
+COMPILED = frozenset({"roboflow_core/inner_workflow@v1"})
+"""Types of steps that the compiler replaces before it looks for blocks."""
 TABLE = ROOT / "tests" / "golden" / "workflow_blocks.json"
 TITLES = {"classical_cv": "Classical computer vision", "flow_control": "Flow control"}
 WORDS = {int: "integer", float: "number", str: "text", bool: "true or false", list: "list", dict: "object"}
@@ -33,6 +37,12 @@ EOF
 
 Models called `my-...` in examples stand for your own.
 """
+
+
+def not_here() -> dict[str, list[str]]:
+    """Identifiers that have no block, by reason."""
+    found: dict[str, list[str]] = yaml.safe_load(NOT_HERE.read_text())
+    return found
 
 
 def blocks() -> dict[str, list[type[Block]]]:
@@ -54,22 +64,24 @@ def pages() -> dict[str, str]:
 def index(by_folder: dict[str, list[type[Block]]]) -> str:
     table: dict[str, dict[str, Any]] = json.loads(TABLE.read_text())
     here = {block.ids[0] for found in by_folder.values() for block in found}
-    parts = [INDEX_HEAD.format(built=len(here & set(table)), all=len(table))]
+    parts = [INDEX_HEAD.format(built=len((here | COMPILED) & set(table)), all=len(table))]
     for folder, found in by_folder.items():
         rows = [
             f"| [{block.label}]({folder}.md#{anchor(block)}) | `{block.ids[0]}` | {block.summary} |" for block in found
         ]
         parts += [f"## {title(folder)}", "", "| Block | Identifier | What it does |", "|---|---|---|", *rows, ""]
-    missing = sorted(set(table) - here)
     parts += [
+        "## Built into the compiler",
+        "",
+        *[f"`{name}`: its steps become steps of the definition around it." for name in sorted(COMPILED)],
+        "",
         "## Not here",
         "",
-        "A definition that uses one of these is refused when it is compiled, with the step's name: most call a cloud",
-        "service or run a model that is not served yet.",
-        "",
-        *[f"- `{name}`" for name in missing],
+        "A definition that uses one of these is refused when it is compiled, with the step's name.",
         "",
     ]
+    for reason, names in not_here().items():
+        parts += [f"{reason}:", "", *[f"- `{name}`" for name in sorted(names)], ""]
     return "\n".join(parts)
 
 

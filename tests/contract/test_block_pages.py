@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from base64 import b64encode
 from typing import Any
 
@@ -17,7 +18,7 @@ from shared.workflows.models import FixedModels
 from shared.workflows.services import Services
 from shared.workflows.session import Session
 from tests.architecture.block_examples import definition, written
-from tests.architecture.block_pages import FOLDER, pages
+from tests.architecture.block_pages import COMPILED, FOLDER, TABLE, not_here, pages
 from tests.architecture.tree import ROOT
 
 BLOCKS = unique(core())
@@ -55,6 +56,8 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "clip/ViT-B-16": VECTOR,
     "clip/ViT-B-32": VECTOR,
     "perception_encoder/PE-Core-L14-336": VECTOR,
+    "florence-2-base": {"image": SIZE, "response": {"<OPEN_VOCABULARY_DETECTION>": {"bboxes": []}}},
+    "smolvlm2/smolvlm-2.2b-instruct": {"image": SIZE, "response": "a square"},
     "depth-anything-v3/small": {
         "image": SIZE,
         "normalized_depth": b64encode(plane(np.eye(240, 320))).decode(),
@@ -80,6 +83,35 @@ def scene() -> WorkflowImage:
 
 def test_pages_are_up_to_date() -> None:
     assert {path.name: path.read_text() for path in FOLDER.glob("*.md")} == pages(), RENEW
+
+
+def test_every_identifier_is_here_or_has_a_reason_why_not() -> None:
+    here = {block.ids[0] for block in BLOCKS} | COMPILED
+    reasons = [name for names in not_here().values() for name in names]
+    assert len(reasons) == len(set(reasons))
+    assert set(reasons) == set(json.loads(TABLE.read_text())) - here
+    core = [name for name in here if name.startswith("roboflow_core/")]
+    assert len(core) >= 130
+    assert not [name for name in PRACTICAL if not any(name in one for one in core)]
+
+
+# What nearly every definition is made of; text recognition waits for its models.
+PRACTICAL = (
+    *("roboflow_object_detection_model", "roboflow_instance_segmentation_model", "roboflow_keypoint_detection_model"),
+    *("roboflow_classification_model", "roboflow_multi_label_classification_model", "dynamic_crop", "absolute_static"),
+    *("relative_stat", "detections_filter", "detections_transformation", "detection_offset", "detections_consensus"),
+    *("detections_classes_replacement", "detections_stitch", "detections_merge", "image_slicer@v1", "image_slicer@v2"),
+    *("dimension_collapse", "continue_if", "rate_limiter", "delta_filter", "inner_workflow", "property_definition"),
+    *("expression", "first_non_empty_or_default", "json_parser", "csv_formatter", "string_template", "switch_case"),
+    *("vlm_as_classifier@v1", "vlm_as_classifier@v2", "vlm_as_detector@v1", "vlm_as_detector@v2", "data_aggregator"),
+    *("byte_tracker@v1", "byte_tracker@v2", "byte_tracker@v3", "line_counter@v1", "line_counter@v2"),
+    *("time_in_zone@v1", "time_in_zone@v2", "time_in_zone@v3", "path_deviation_analytics@v1"),
+    *("path_deviation_analytics@v2", "bounding_box_visualization", "label_visualization", "mask_visualization"),
+    *("polygon_visualization", "dot_visualization", "keypoint_visualization", "trace_visualization"),
+    *("classification_label_visualization", "template_matching", "sift@v1", "contours_detection", "threshold"),
+    *("image_blur", "convert_grayscale", "image_preprocessing", "local_file_sink", "webhook_sink"),
+    *("environment_secrets_store", "barcode_detector", "qr_code_detector", "clip@v1", "clip_comparison@v1"),
+)
 
 
 def test_written_examples_are_of_blocks_that_there_are() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import cv2
@@ -214,3 +215,80 @@ def test_an_untouched_image_keeps_its_bytes() -> None:
     image = WorkflowImage.from_pixels(np.zeros((4, 4, 3), np.uint8))
     assert row["o"]["value"].startswith("iVBOR")
     assert image.base64_image.startswith("/9j/")
+
+
+def florence(
+    task: str, response: Any, before: list[dict[str, Any]] | None = None, **fields: Any
+) -> tuple[list[Any], Any]:
+    """The step's outputs on two images, and the model calls behind them."""
+    executor = FixedModels(
+        {"florence-2-base": [{"response": response}], **{name: [answer] for name, answer in ANSWERS.items()}}
+    )
+    definition = {
+        "version": "1.0",
+        "inputs": [{"type": "InferenceImage", "name": "image"}],
+        "steps": [
+            *(before or []),
+            {"type": FLORENCE, "name": "ask", "image": "$inputs.image", "task_type": task, **fields},
+        ],
+        "outputs": [{"type": "JsonField", "name": "all", "selector": "$steps.ask.*"}],
+    }
+    pictures = [np.zeros((40, 60, 3), np.uint8)] * 2
+    rows = run_workflow(definition, {"image": pictures}, services=Services(models=executor))
+    return [row["all"] for row in rows], [call for call in executor.calls if call.task == "lmm"]
+
+
+FLORENCE = "roboflow_core/florence_2@v2"
+
+
+def test_florence_is_asked_its_task_and_answers_as_text_and_as_data() -> None:
+    found = {"bboxes": [[1, 2, 3, 4]], "labels": ["cat"]}
+    (first, second), calls = florence("object-detection", {"<OD>": found}, prompt="left out")
+    assert first == second == {"raw_output": json.dumps(found), "parsed_output": found, "classes": ["cat"]}
+    assert [(call.params, len(call.images)) for call in calls] == [({"prompt": "<OD>"}, 2)]
+    (first, _), calls = florence("caption", {"<CAPTION>": "a cat"})
+    assert first == {"raw_output": '"a cat"', "parsed_output": None, "classes": []}
+    (first, _), calls = florence("open-vocabulary-object-detection", {}, classes=["cat", "dog"])
+    assert calls[0].params == {"prompt": "<OPEN_VOCABULARY_DETECTION>cat<and>dog"}
+    assert first["classes"] == ["cat", "dog"]
+    _, calls = florence("custom", "yes", prompt="Is it a cat?")
+    assert calls[0].params == {"prompt": "Is it a cat?"}
+
+
+def test_florence_is_asked_about_a_region() -> None:
+    for box in ([15, 10, 30, 20], [0.25, 0.25, 0.5, 0.5]):
+        _, calls = florence("detection-grounded-caption", {"<REGION_TO_DESCRIPTION>": "x"}, grounding_detection=box)
+        assert calls[0].params == {"prompt": "<REGION_TO_DESCRIPTION><loc_250><loc_250><loc_500><loc_500>"}
+    find = {"type": "ObjectDetectionModel", "name": "find", "image": "$inputs.image"}
+    grounded = {"grounding_detection": "$steps.find.predictions", "grounding_selection_mode": "biggest"}
+    _, calls = florence("detection-grounded-ocr", {}, [{**find, "model_id": "detector"}], **grounded)
+    assert calls[0].params == {"prompt": "<REGION_TO_OCR><loc_167><loc_250><loc_500><loc_500>"}
+    rows, calls = florence("detection-grounded-ocr", {}, [{**find, "model_id": "nothing"}], **grounded)
+    assert (rows, calls) == ([{"raw_output": None, "parsed_output": None, "classes": None}] * 2, [])
+
+
+@pytest.mark.parametrize(
+    ("task", "fields", "word"),
+    [
+        ("custom", {}, "prompt"),
+        ("open-vocabulary-object-detection", {}, "classes"),
+        ("detection-grounded-caption", {}, "grounding_detection"),
+        ("detection-grounded-caption", {"grounding_detection": [1, 2, 3]}, "four numbers"),
+    ],
+)
+def test_florence_needs_what_its_task_needs(task: str, fields: dict[str, Any], word: str) -> None:
+    with pytest.raises(errors.RunError, match=word):
+        florence(task, {}, **fields)
+
+
+def test_smolvlm_is_asked_what_is_in_the_image() -> None:
+    executor = FixedModels({"smolvlm2/smolvlm-2.2b-instruct": [{"response": "a cat"}]})
+    definition = {
+        "version": "1.0",
+        "inputs": [{"type": "InferenceImage", "name": "image"}],
+        "steps": [{"type": "roboflow_core/smolvlm2@v1", "name": "ask", "image": "$inputs.image"}],
+        "outputs": [{"type": "JsonField", "name": "said", "selector": "$steps.ask.parsed_output"}],
+    }
+    picture = np.zeros((40, 60, 3), np.uint8)
+    assert run_workflow(definition, {"image": picture}, services=Services(models=executor)) == [{"said": "a cat"}]
+    assert executor.calls[0].params == {"prompt": "Describe what's in this image."}

@@ -10,8 +10,9 @@ from uuid import uuid4
 import supervision as sv
 
 from shared.workflows import detections as columns
+from shared.workflows.blocks.formatters._vlm_boxes import NoBoxes, corners, entries, label
 from shared.workflows.images import WorkflowImage
-from shared.workflows.json_text import read_object
+from shared.workflows.json_text import read_any, read_object
 
 UNKNOWN = -1
 """Class id of a name that is not among the classes."""
@@ -67,18 +68,18 @@ def _several(predicted: Any, classes: Sequence[str]) -> dict[str, Any]:
 
 
 def detected(
-    image: WorkflowImage, text: Any, classes: Sequence[str], task: str, *, florence: bool, name: str
+    image: WorkflowImage, text: Any, classes: Sequence[str], task: str, *, model: str, name: str
 ) -> sv.Detections:
     """Boxes in pixels from a model's answer; ``name`` becomes their inference id.
 
-    Florence-2 writes pixels: ``bboxes`` and ``labels``, or ``quad_boxes`` for text. Others write
-    ``{"detections": [{"x_min", "y_min", "x_max", "y_max", "class_name", "confidence"}]}`` in parts of the image.
+    Florence-2 writes pixels: ``bboxes`` and ``labels``, or ``quad_boxes`` for text. What others write stands in
+    ``_vlm_boxes.py``.
 
     Raises:
         Unreadable: it is something else.
     """
-    found = _object(text)
-    rows = _florence(found, task) if florence else _relative(found, image.size)
+    florence = model == "florence-2"
+    rows = _florence(_object(text), task) if florence else _listed(text, model, image.size)
     ids = [_class_id(name, classes, open_ended=florence and not classes) for _, name, _ in rows]
     return columns.build(
         [box for box, _, _ in rows],
@@ -94,17 +95,12 @@ def detected(
 Row = tuple[list[float], str, float]
 
 
-def _relative(found: Mapping[str, Any], size: tuple[int, int]) -> list[Row]:
-    rows: list[Row] = []
-    width, height = size
+def _listed(text: Any, model: str, size: tuple[int, int]) -> list[Row]:
+    found = text if isinstance(text, (Mapping, list)) else read_any(text)
     try:
-        for each in found["detections"]:
-            x0, y0, x1, y1 = (float(each[edge]) for edge in ("x_min", "y_min", "x_max", "y_max"))
-            box = [float(round(at)) for at in (x0 * width, y0 * height, x1 * width, y1 * height)]
-            rows.append((box, str(each["class_name"]), _sure(each)))
-    except (KeyError, TypeError, ValueError) as error:
-        raise Unreadable("a detection lacks something") from error
-    return rows
+        return [(corners(each, model, size), label(each), _sure(each)) for each in entries(found)]
+    except NoBoxes as error:
+        raise Unreadable(str(error)) from error
 
 
 def _florence(found: Mapping[str, Any], task: str) -> list[Row]:

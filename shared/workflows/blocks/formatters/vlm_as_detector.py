@@ -48,9 +48,7 @@ class VLMAsDetectorV1(Block):
         """Detections of the image."""
         name = str(uuid4())
         try:
-            found = detected(
-                image, vlm_output, classes or [], task_type, florence=model_type == "florence-2", name=name
-            )
+            found = detected(image, vlm_output, classes or [], task_type, model=model_type, name=name)
         except Unreadable:
             return {"error_status": True, "predictions": None, "inference_id": name}
         return {"error_status": False, "predictions": found, "inference_id": name}
