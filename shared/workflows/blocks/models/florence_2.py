@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import supervision as sv
 from pydantic import Field
+from typing_extensions import override
 
 from shared.errors import InvalidRequest
 from shared.workflows import kinds
@@ -152,6 +153,7 @@ class Florence2V2(Florence2):
 
         model_id: ModelIdRef | str = "florence-2-base"
 
+    @override
     def run(  # type: ignore[override]  # its field has another name
         self, images: Batch[WorkflowImage], model_id: str, **asking: Any
     ) -> list[dict[str, Any]]:
