@@ -1,4 +1,4 @@
-"""Text in images: ``POST /ocr/trocr``. A list of images is answered by a list."""
+"""Text in images: ``POST /ocr/trocr``, ``/ocr/pp-ocr``. A list of images is answered by a list."""
 
 from __future__ import annotations
 
@@ -58,4 +58,7 @@ def route(path: str, schema: type[OcrRequest], summary: str) -> Route:
     )
 
 
-ROUTES = [route("/ocr/trocr", ocr.TrocrRequest, "Read the line of text that an image shows.")]
+ROUTES = [
+    route("/ocr/trocr", ocr.TrocrRequest, "Read the line of text that an image shows."),
+    route("/ocr/pp-ocr", ocr.PpOcrRequest, "Find the text in an image and read it."),
+]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import Field
-from typing_extensions import override
+from pydantic import Field, model_validator
+from typing_extensions import Self, override
 
 from api_service.schemas.answers import Detection, ImageSize
 from api_service.schemas.base import Answer, InferenceRequest, OneOrMoreImages
@@ -55,6 +55,35 @@ class TrocrRequest(OcrRequest):
     @override
     def version(self) -> str | None:
         return self.trocr_version_id
+
+
+class PpOcrRequest(OcrRequest):
+    """Body of `POST /ocr/pp-ocr`: finds text and reads it. The id is `pp_ocr/` and both stages, `small-small`."""
+
+    PREFIX: ClassVar[str] = "pp_ocr"
+    PARAMS: ClassVar[dict[str, str]] = {"confidence": "confidence"}
+
+    text_detection: Stage | None = Field(default="small", description="Size of the net that finds text.")
+    text_recognition: Stage | None = Field(default="small", description="Size of the net that reads it.")
+    pp_ocr_version_id: str | None = Field(default=None, description="Both in one: `small-small`, or `small`.")
+    confidence: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        default=None, description="Lines that are read less surely are left out."
+    )
+
+    @model_validator(mode="after")
+    def _stages(self) -> Self:
+        stages = self.version.split("-")
+        if len(stages) != 2 or not set(stages) <= set(get_args(Stage)) or set(stages) == {"none"}:
+            raise ValueError("a stage is none, tiny, small or medium, and one of the two is not none")
+        return self
+
+    @property
+    @override
+    def version(self) -> str:
+        if {"text_detection", "text_recognition"} & self.model_fields_set or not self.pp_ocr_version_id:
+            return f"{self.text_detection or 'none'}-{self.text_recognition or 'none'}"
+        known = self.pp_ocr_version_id
+        return known if "-" in known else f"{known}-{known}"
 
 
 class OcrAnswer(Answer):

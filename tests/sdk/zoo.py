@@ -31,6 +31,7 @@ CORE = {
     "florence-2-base": "florence2",
     "sam/vit_h": "sam-meta",
     "sam2/hiera_tiny": "sam2-hf",
+    "pp_ocr/small-small": "pp-ocr",
 }
 """Core models, by the ids that the SDK's methods lead to."""
 

@@ -112,6 +112,12 @@ class GenerationParams(Params):
     )
 
 
+class OcrParams(Params):
+    """Finding and reading text."""
+
+    confidence: float = Field(0.5, ge=0, le=1, description="Lines that are read less surely are left out.")
+
+
 class ClassificationParams(Params):
     """Classification, single and multi label."""
 

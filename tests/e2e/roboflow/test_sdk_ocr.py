@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.parity import pictures
 from tests.sdk.environments import Sdk, image
+from tests.unit.engine import ocr_graphs
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 ODD = pictures.FOLDER / "odd.jpg"
@@ -33,3 +36,10 @@ def test_lmm(newest: Sdk) -> None:
         assert set(found["response"]["<OD>"]) == {"bboxes", "labels"}
     text = newest.call("infer_lmm", image(ODD), model_id="florence-2-base", prompt="what is it?")
     assert isinstance(text["response"], str)
+
+
+def test_pp_ocr(newest: Sdk, tmp_path: Path) -> None:
+    found = newest.call("ocr_image", image(ocr_graphs.picture(tmp_path / "words.png")), model="pp_ocr", version="small")
+    assert found["result"] == "a b\nc"
+    assert [each["class"] for each in found["predictions"]] == ["a", "b", "c"]
+    assert found["image"] == {"width": 160, "height": 120}

@@ -11,7 +11,12 @@ from shared.jobs import Job
 from tests.unit.api.fakes import MemoryFleet, MemoryQueue, model
 
 BOX = {"x": 5.0, "y": 5.0, "width": 4.0, "height": 2.0, "confidence": 0.9, "class": "two", "class_id": 0}
-MODELS = {"trocr/trocr-base-printed": "ocr", "trocr/trocr-small-printed": "ocr"}
+MODELS = {
+    "trocr/trocr-base-printed": "ocr",
+    "trocr/trocr-small-printed": "ocr",
+    "pp_ocr/small-small": "ocr",
+    "pp_ocr/tiny-none": "ocr",
+}
 
 
 def work(data: bytes, job: Job) -> dict[str, Any]:
@@ -51,3 +56,24 @@ async def test_trocr(client: TestClient, jpeg: dict, queue: MemoryQueue) -> None
     await post(client, "/ocr/trocr", 404, image=jpeg, trocr_version_id="trocr-large-printed")
     await post(client, "/ocr/trocr", 422, image=jpeg, max_new_tokens=0)
     await post(client, "/ocr/trocr", 400, image=jpeg, model_id="shapes-detector")
+
+
+async def test_pp_ocr(client: TestClient, jpeg: dict, queue: MemoryQueue) -> None:
+    found = await post(client, "/ocr/pp-ocr", image=jpeg, confidence=0.2)
+    assert {**found, "time": 0} == {
+        "result": "two",
+        "time": 0,
+        "parent_id": None,
+        "image": {"width": 9, "height": 9},
+        "predictions": [BOX],
+    }
+    await post(client, "/ocr/pp-ocr", image=jpeg, pp_ocr_version_id="small")
+    await post(client, "/ocr/pp-ocr", image=jpeg, text_detection="tiny", text_recognition=None)
+    assert [(job.model, job.params) for job in queue.seen] == [
+        ("pp_ocr/small-small", {"confidence": 0.2}),
+        ("pp_ocr/small-small", {}),
+        ("pp_ocr/tiny-none", {}),
+    ]
+    for wrong in ({"pp_ocr_version_id": "huge"}, {"text_detection": "none", "text_recognition": "none"}):
+        await post(client, "/ocr/pp-ocr", 422, image=jpeg, **wrong)
+    await post(client, "/ocr/pp-ocr", 404, image=jpeg, pp_ocr_version_id="medium-medium")

@@ -225,6 +225,10 @@ def sam2() -> Example:
     return Example({}, net="sam2-hf")
 
 
+def pp_ocr() -> Example:
+    return Example({}, net="pp-ocr")
+
+
 EXAMPLES: dict[str, Callable[[], Example]] = {
     "classification": classification,
     "yolov8": yolov8,
@@ -242,6 +246,7 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "depth-anything": depth_anything,
     "clip": clip,
     "trocr": trocr,
+    "pp-ocr": pp_ocr,
     "florence-2": florence_2,
     "sam": sam,
     "sam2": sam2,
