@@ -39,7 +39,7 @@ def boxes_in(chances: Array, size: tuple[int, int], rules: Rules) -> tuple[Array
     """
     mask = (chances > rules.threshold).astype(np.uint8)
     if rules.dilate:
-        mask = cv2.dilate(mask, np.ones((2, 2), np.uint8))
+        mask = np.asarray(cv2.dilate(mask, np.ones((2, 2), np.uint8)), np.uint8)
     contours, _ = cv2.findContours(mask * 255, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
     scale = np.array([size[0] / chances.shape[1], size[1] / chances.shape[0]])
     found: list[tuple[Array, float]] = []
