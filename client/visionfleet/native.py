@@ -45,7 +45,7 @@ class NativeModel:
             VisionfleetError: see ``visionfleet.errors``.
         """
         many = list(image) if isinstance(image, (list, tuple)) else [image]
-        with _errors():
+        with errors():
             answers = _engine().infer(self.id, [_pixels_or_bytes(one) for one in many], params)
             results = [self._read(one, answer) for one, answer in zip(many, answers, strict=True)]
         return results if isinstance(image, (list, tuple)) else results[0]
@@ -71,7 +71,7 @@ def get_model(name: str) -> NativeModel:
         NotInstalled: the engine is not installed here.
         ModelNotFound, ModelLoadFailed, InvalidModelId: as on a server.
     """
-    with _errors():
+    with errors():
         manifest = _engine().get(name).manifest
     return NativeModel(manifest.id, manifest.task, manifest.labels)
 
@@ -90,7 +90,7 @@ def inspect(
     source: Path, model_id: str | None = None, family: str | None = None, labels: tuple[str, ...] = ()
 ) -> Proposal:
     """Propose a ``model.json`` for a file or folder. Raises ModelLoadFailed, InvalidModelId or NotInstalled."""
-    with _errors():
+    with errors():
         from worker_service.engine.format import Wanted, propose  # noqa: PLC0415 - the lazy door
 
         return _proposal(propose(source, Wanted(model_id, family, labels)))
@@ -111,7 +111,7 @@ def fetch(
     Raises:
         VisionfleetError: it cannot be had, or is no model; NotInstalled without the engine or aiohttp.
     """
-    with _errors():
+    with errors():
         from shared.fetch.settings import FetchSettings  # noqa: PLC0415 - the lazy door
         from worker_service.engine.format import Wanted  # noqa: PLC0415
         from worker_service.fetch import bring  # noqa: PLC0415
@@ -129,7 +129,7 @@ def _proposal(found: Any) -> Proposal:
 
 def try_out(folder: Path, model_id: str) -> None:
     """Load a model from a folder of models and run it on a blank image. Raises what is wrong with it."""
-    with _errors():
+    with errors():
         from worker_service.engine.engine import Engine  # noqa: PLC0415 - the lazy door
         from worker_service.settings import EngineSettings  # noqa: PLC0415
 
@@ -158,7 +158,7 @@ def quantized(model_id: str, new_id: str, images: Path, aside: Path, options: Ma
     Raises:
         VisionfleetError: the model cannot be had or quantised; NotInstalled without the engine or onnx.
     """
-    with _errors(QUANTIZE):
+    with errors(QUANTIZE):
         from worker_service import quantize  # noqa: PLC0415 - the lazy door
 
         made = quantize.make(_engine(), model_id, new_id, images, aside, quantize.Options(**options))
@@ -171,7 +171,7 @@ def quantized_against(
     model_id: str, folder: Path, new_id: str, images: Path, labelled: Path | None, told: Callable[[str], None]
 ) -> dict[str, Any]:
     """Bytes, milliseconds and, with a labelled folder, accuracy of a model and its copy in ``folder``: (old, new)."""
-    with _errors(QUANTIZE):
+    with errors(QUANTIZE):
         from worker_service import quantize  # noqa: PLC0415 - the lazy door
         from worker_service.engine.engine import Engine  # noqa: PLC0415
         from worker_service.settings import EngineSettings  # noqa: PLC0415
@@ -193,12 +193,20 @@ class Machine:
 
 def machine() -> Machine:
     """Usable cores, the control group's CPU quota in cores, and execution providers. Raises NotInstalled."""
-    with _errors():
+    with errors():
         import onnxruntime  # noqa: PLC0415 - the lazy door
 
         from worker_service.engine.runtime.threads import available_cpus, cpu_quota  # noqa: PLC0415
 
         return Machine(available_cpus(), cpu_quota(), tuple(onnxruntime.get_available_providers()))
+
+
+def models() -> Any:
+    """What runs the model steps of a workflow in this process. Raises NotInstalled."""
+    with errors():
+        from worker_service.workflows.local import LocalModels  # noqa: PLC0415 - the lazy door
+
+        return LocalModels(_engine())
 
 
 @lru_cache(maxsize=1)
@@ -210,7 +218,7 @@ def _engine() -> Engine:
 
 
 @contextmanager
-def _errors(missing: str = INSTALL) -> Iterator[None]:
+def errors(missing: str = INSTALL) -> Iterator[None]:
     """The engine's errors as the client's, and a missing package as NotInstalled with the hint ``missing``."""
     try:
         yield

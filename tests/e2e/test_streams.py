@@ -110,6 +110,53 @@ def test_a_pipeline_on_the_server_calls_back_and_is_gone_at_its_end(client: Clie
     assert client.streams.list() == []
 
 
+COUNTING = {
+    "version": "1.0",
+    "inputs": [{"type": "WorkflowImage", "name": "view"}],
+    "steps": [
+        {
+            "type": "roboflow_core/roboflow_object_detection_model@v2",
+            "name": "model",
+            "images": "$inputs.view",
+            "model_id": "shapes-detector",
+            "confidence": 0.4,
+        },
+        {
+            "type": "roboflow_core/byte_tracker@v3",
+            "name": "tracker",
+            "image": "$inputs.view",
+            "detections": "$steps.model.predictions",
+        },
+    ],
+    "outputs": [{"type": "JsonField", "name": "tracked", "selector": "$steps.tracker.tracked_detections"}],
+}
+
+
+@pytest.mark.parametrize("saved", [False, True])
+def test_a_workflow_on_the_server_calls_back_with_its_outputs(client: Client, camera: Camera, saved: bool) -> None:
+    which: dict[str, Any] = {"workflow_specification": COUNTING}
+    if saved:
+        client.workflows.save("counting", COUNTING)
+        which = {"workspace_name": "local", "workflow_id": "counting"}
+    seen: list[tuple[Any, VideoFrame]] = []
+    pipeline = InferencePipeline.init_with_workflow(
+        camera.url,
+        on_prediction=lambda outputs, frame: seen.append((outputs, frame)),
+        image_input_name="view",
+        client=client,
+        **which,
+    )
+    pipeline.start(use_main_thread=False)
+    until(lambda: sum(len(outputs["tracked"]["predictions"]) == 3 for outputs, _ in list(seen)) >= 5, 60)
+    pipeline.terminate()
+    pipeline.join(20)
+    rows = [outputs["tracked"]["predictions"] for outputs, _ in seen]
+    assert any({one["class"] for one in found} == SHAPES for found in rows)
+    assert all(one["tracker_id"] > 0 for found in rows for one in found)
+    assert pipeline.watchdog.get_report().answered >= 5
+    assert client.streams.list() == []
+
+
 def test_results_go_to_a_socket_a_file_and_a_video(client: Client, streaming: Launched, camera: Camera) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))

@@ -48,15 +48,39 @@ def function_backend(sources: Source | list[Source], function: Callable[[Any], A
     return Local(sources, lambda frame: function([frame])[0], max_fps)
 
 
+def workflow_backend(
+    sources: Source | list[Source],
+    definition: Mapping[str, Any],
+    given: tuple[str, Mapping[str, Any]],
+    max_fps: float | None,
+) -> Local:
+    """A workflow and its models; ``given``: the name of its image input, its parameters.
+
+    Raises NotInstalled, and what is wrong with the definition.
+    """
+    with _installed(), native.errors():
+        from visionfleet.pipeline.flow import Flow  # noqa: PLC0415 - the lazy door
+
+        flow = Flow(definition, *given)
+    return Local(sources, flow, max_fps, flow.close)
+
+
 class Local:
     """An event loop in a thread of its own reads and answers; ``frames`` hands out what it did."""
 
-    def __init__(self, sources: Source | list[Source], work: Work, max_fps: float | None) -> None:
+    def __init__(
+        self,
+        sources: Source | list[Source],
+        work: Work,
+        max_fps: float | None,
+        close: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``close`` is called after the last of the work."""
         with _installed():
             from shared.streams.spec import PipelineSpec  # noqa: PLC0415 - the lazy door
 
             self._spec = PipelineSpec.model_validate({"sources": spelled(sources), "max_fps": max_fps, "sinks": []})
-        self._work = work
+        self._work, self._close = work, close
         self._answers: queue.Queue[Answered | None] = queue.Queue(WAITING)
         self._over = threading.Event()
         self._lanes: dict[str, Lane] = {}
@@ -124,6 +148,7 @@ class Local:
                 await lane.stop()
             hub.close()
             pool.shutdown(wait=False, cancel_futures=True)
+            self._close()
 
     def _start(self, hub: Any, pool: ThreadPoolExecutor, index: int) -> None:
         from stream_service.figures import Figures  # noqa: PLC0415 - the lazy door

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from visionfleet.api.streams import Source
 from visionfleet.client import Client
-from visionfleet.errors import Conflict, VisionfleetError
+from visionfleet.errors import Conflict, InvalidRequest, VisionfleetError
 from visionfleet.pipeline.backend import Backend
 from visionfleet.pipeline.frames import Answered, VideoFrame
 from visionfleet.pipeline.remote import Remote
@@ -95,8 +95,24 @@ class InferencePipeline:
         watchdog: PipelineWatchdog | None = None,
         status_update_handlers: Handlers = None,
         client: Client | None = None,
+        native: bool = False,
     ) -> InferencePipeline:
-        """A workflow on every frame, on a server. The callback gets its outputs by name. Otherwise as ``init``."""
+        """A workflow on every frame. The callback gets its outputs by name. Otherwise as ``init``.
+
+        ``native`` needs the definition; a saved workflow (``workspace_name="local"``, ``workflow_id``) is on a server.
+
+        Raises:
+            NotInstalled: ``native`` and what it needs is not installed here.
+            InvalidRequest: ``native`` without a definition, or with one that is wrong.
+        """
+        if native:
+            if workflow_specification is None:
+                raise InvalidRequest("A native pipeline needs workflow_specification: saved workflows are on a server.")
+            from visionfleet.pipeline import local  # noqa: PLC0415 - the lazy door
+
+            given = (image_input_name, workflows_parameters or {})
+            here = local.workflow_backend(video_reference, workflow_specification, given, max_fps)
+            return cls(here, on_prediction, watchdog, status_update_handlers)
         workflow: dict[str, Any] = {"image_input_name": image_input_name}
         workflow |= {"parameters": dict(workflows_parameters or {})}
         if workflow_specification is not None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from visionfleet import InferencePipeline, PipelineWatchdog, StatusUpdate, VideoFrame
-from visionfleet.errors import Conflict, VisionfleetError
+from visionfleet.errors import Conflict, InvalidRequest, VisionfleetError
 
 from tests.cameras import film
 from tests.cameras.camera import Camera
@@ -54,6 +54,60 @@ def test_a_model_answers_for_several_sources(video: Path, monkeypatch: pytest.Mo
     pipeline.join()
     assert [sum(source == one for source, _ in seen) for one in (0, 1)] == [40, 40]
     assert sum(found == 3 for _, found in seen) >= 76
+
+
+WORKFLOW = {
+    "version": "1.0",
+    "inputs": [
+        {"type": "WorkflowImage", "name": "image"},
+        {"type": "WorkflowParameter", "name": "least", "default_value": 0.9},
+    ],
+    "steps": [
+        {
+            "type": "roboflow_core/roboflow_object_detection_model@v2",
+            "name": "model",
+            "images": "$inputs.image",
+            "model_id": "shapes-detector",
+            "confidence": "$inputs.least",
+        },
+        {
+            "type": "roboflow_core/byte_tracker@v3",
+            "name": "tracker",
+            "image": "$inputs.image",
+            "detections": "$steps.model.predictions",
+        },
+    ],
+    "outputs": [{"type": "JsonField", "name": "tracked", "selector": "$steps.tracker.tracked_detections"}],
+}
+
+
+def test_a_workflow_runs_here_and_remembers_each_source(video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    seen: list[tuple[int, int, list[Any]]] = []
+    pipeline = InferencePipeline.init_with_workflow(
+        [str(video), str(video)],
+        WORKFLOW,
+        lambda outputs, frame: seen.append((frame.source_id, frame.frame_id, outputs["tracked"]["predictions"])),
+        workflows_parameters={"least": 0.4},
+        native=True,
+    )
+    pipeline.start(use_main_thread=False)
+    pipeline.join()
+    of = {source: [found for one, _, found in seen if one == source] for source in (0, 1)}
+    assert [len(rows) for rows in of.values()] == [40, 40]
+    followed = [[sorted((row["class"], row["tracker_id"]) for row in found) for found in rows] for rows in of.values()]
+    assert followed[0] == followed[1], "each source counts for itself, and the film is the same"
+    assert {row["class"] for found in of[0] for row in found} == {"circle", "square", "triangle"}
+    ids = [number for found in followed[0] for _, number in found]
+    assert len(set(ids)) < len(ids) / 5, "it remembers from frame to frame"
+
+
+def test_a_native_workflow_that_is_wrong_is_told_when_it_is_made(video: Path) -> None:
+    with pytest.raises(InvalidRequest, match="workflow_specification"):
+        InferencePipeline.init_with_workflow(str(video), workspace_name="local", workflow_id="x", native=True)
+    broken = {**WORKFLOW, "outputs": [{"type": "JsonField", "name": "no", "selector": "$steps.nobody.output"}]}
+    with pytest.raises(VisionfleetError, match="nobody"):
+        InferencePipeline.init_with_workflow(str(video), broken, native=True)
 
 
 def test_a_camera_is_followed_until_the_pipeline_is_ended() -> None:
