@@ -1,4 +1,6 @@
-"""What ending a job costs Redis, with and without the account of use: ``python -m bench.queue.finish``.
+"""What ending a job costs Redis: without the account of use, with it, and with it as it was counted before.
+
+    python -m bench.queue.finish
 
 Jobs are submitted and taken first; measured is the CPU time of redis-server while their results are written, eight in
 one round trip. The variants take turns, ``--rounds`` times; the figures are the median and the best round of each.
@@ -11,20 +13,48 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator
+from hashlib import sha1
 from pathlib import Path
+
+from typing_extensions import override
 
 from bench import report
 from shared import keys
 from shared.jobs import Job, JobResult
 from shared.queue.consumer import QueueConsumer, Taken
 from shared.queue.dispatcher import Dispatcher
-from shared.redis import SyncRedis, connect
+from shared.redis import LUA, Call, Script, SyncRedis, connect
 from shared.settings import QueueSettings, RedisSettings
+from shared.usage.use import use_of, who
 from tests.redis_server import RedisServer
 
-VARIANTS = {"counted for nobody": 0, "counted for 20 keys": 400}
-"""Days that counts are kept."""
+DAYS = 400
 GROUP, KEYS, TOGETHER = "any", 20, 8
+
+
+class AtOnce(QueueConsumer):
+    """Counts in the day's hash with every job, in four writes."""
+
+    def __init__(self, client: SyncRedis, settings: QueueSettings, name: str) -> None:
+        super().__init__(client, settings, name)
+        old = (Path(__file__).parent / "at_once.lua").read_text()
+        self._script = Script("finish")
+        self._script.source = (LUA / "common.lua").read_text() + "\n" + old
+        self._script.sha = sha1(self._script.source.encode(), usedforsecurity=False).hexdigest()
+
+    @override
+    def _finish(self, taken: Taken, result: JobResult) -> Call:
+        call = super()._finish(taken, result)
+        uses = use_of(taken.job, result, taken.infer_ms)
+        counts = (part for use in uses for part in use)
+        return Call(self._script, call.keys, (*call.arguments[:13], who(taken.job), *counts))
+
+
+VARIANTS: dict[str, tuple[type[QueueConsumer], int]] = {
+    "not counted": (QueueConsumer, 0),
+    "one line a job, added up later": (QueueConsumer, DAYS),
+    "in the day's hash at once": (AtOnce, DAYS),
+}
 
 
 def redis_cpu_us(client: SyncRedis) -> float:
@@ -49,11 +79,12 @@ def taken(consumer: QueueConsumer) -> Iterator[list[Taken]]:
         yield batch
 
 
-def measure(url: str, client: SyncRedis, days: int, count: int) -> dict[str, float]:
+def measure(url: str, client: SyncRedis, variant: str, count: int) -> dict[str, float]:
     """One round: µs per job."""
     client.flushall()
     asyncio.run(submit(url, count))
-    consumer = QueueConsumer(client, QueueSettings(usage_days=days), "bench")
+    made, days = VARIANTS[variant]
+    consumer = made(client, QueueSettings(usage_days=days), "bench")
     batches = list(taken(consumer))
     for batch in batches:
         for one in batch:
@@ -79,8 +110,8 @@ def main() -> None:
         try:
             client = connect(RedisSettings(redis_url=server.url))
             for _ in range(options.rounds):
-                for name, days in VARIANTS.items():
-                    rounds[name].append(measure(server.url, client, days, options.jobs))
+                for name in VARIANTS:
+                    rounds[name].append(measure(server.url, client, name, options.jobs))
         finally:
             server.stop()
     rows: list[report.Row] = []
