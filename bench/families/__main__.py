@@ -1,4 +1,4 @@
-"""Milliseconds of processor time per family: python -m bench.families [--reference PYTHON].
+"""Milliseconds of processor time per family: python -m bench.families [--reference PYTHON [--clones DIR]].
 
 Decode is of a JPEG of 1080p; infer is that of the YOLOv8n-sized network of ``bench.networks`` on one thread, the same
 for all, as the scale for the rest. PYTHON is the interpreter of the environment that ``script/parity`` builds.
@@ -66,13 +66,14 @@ def own_times(family: str, folder: Path, image: np.ndarray) -> list[tuple[str, f
     return rows
 
 
-def reference_times(python: Path, folder: Path, image: np.ndarray) -> dict[str, dict[str, float]]:
+def reference_times(python: Path, clones: str, folder: Path, image: np.ndarray) -> dict[str, dict[str, float]]:
     """Figures of the reference implementations, measured in their own environment."""
     np.save(folder / "image.npy", image)
     for family in cases.COMPARED:
         np.savez(folder / f"{family}.npz", **cases.make(family).outputs)
     command = [str(python.absolute()), "-m", "bench.families.reference", str(folder)]
     environment = {**os.environ, "YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false", "PYTHONPATH": str(ROOT)}
+    environment |= {"PARITY_CLONES": clones, "MPLBACKEND": "agg"}
     ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment, cwd=ROOT)
     figures: dict[str, dict[str, float]] = json.loads(ran.stdout.splitlines()[-1])
     return figures
@@ -81,13 +82,15 @@ def reference_times(python: Path, folder: Path, image: np.ndarray) -> dict[str, 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--reference", type=Path, help="python of the parity environment")
-    python: Path | None = parser.parse_args().reference
+    parser.add_argument("--clones", default="", help="folder with a checkout of yolact, as script/parity takes it")
+    options = parser.parse_args()
+    python: Path | None = options.reference
     cv2.setNumThreads(1)
     image = scene(np.random.default_rng([5, 1]), 1920, 1080, strength=0.5).image
     data = cv2.imencode(".jpg", image)[1].tobytes()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        theirs = reference_times(python, folder, image) if python else {}
+        theirs = reference_times(python, options.clones, folder, image) if python else {}
         infer = network_time(folder / "nets", image)
         print(f"decode {milliseconds(lambda: decode(data, MAX_PIXELS)):.1f} ms, infer {infer:.0f} ms, one core, 1080p")
         print(f"{'family':24}{'pre':>7}{'post':>7}{'share':>8}   {'their pre':>9}{'post':>8}{'times':>7}")

@@ -135,7 +135,10 @@ CASES: dict[str, Callable[[], Case]] = {
 
 
 # Families whose reference implementation is timed too, in ``reference.py``.
-COMPARED = ("yolov8", "yolov8-seg", "yolov8-pose", "yolov5", "yolov5-seg", "rfdetr", "rfdetr-seg")
+COMPARED = (
+    *("yolov8", "yolov8-seg", "yolov8-pose", "yolov5", "yolov5-seg", "rfdetr", "rfdetr-seg"),
+    *("semantic-segmentation", "yolact", "yolo-nas"),
+)
 
 
 def make(family: str) -> Case:

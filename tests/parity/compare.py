@@ -57,6 +57,8 @@ def compare(ours: dict[str, Any], reference: golden.Arrays) -> Errors:
     """
     if "probabilities" in reference:
         return _compare_classes(ours, reference["probabilities"])
+    if "confidences" in reference:
+        return _compare_maps(ours["predictions"], reference)
     predictions = ours["predictions"]
     count = len(reference["boxes"])
     if len(predictions) != count:
@@ -155,3 +157,23 @@ def _compare_classes(ours: dict[str, Any], reference: np.ndarray) -> Errors:
     if np.isnan(scores).any():
         return Errors(mismatch=f"{len(predictions)} classes instead of {len(reference)} at a threshold of 0")
     return Errors(scores=float(np.abs(scores - reference).max()))
+
+
+def _compare_maps(ours: dict[str, Any], reference: golden.Arrays) -> Errors:
+    """Two PNG files against a mask per class, and probabilities at some places; a step of a byte is not an error."""
+    classes, confidences = (
+        cv2.imdecode(np.frombuffer(ours[key], np.uint8), cv2.IMREAD_UNCHANGED)
+        for key in ("segmentation_mask", "confidence_mask")
+    )
+    masks = golden.unpack_masks(golden.part(reference, "class_masks"))
+    if classes.shape != masks.shape[1:]:
+        return Errors(mismatch=f"a map of {classes.shape} instead of {masks.shape[1:]}")
+    present = [i for i, mask in enumerate(masks) if mask.any()]
+    if ours["present_class_ids"] != present:
+        return Errors(mismatch=f"classes {ours['present_class_ids']} instead of {present}")
+    shared = [
+        float(np.count_nonzero((classes == i) & masks[i]) / np.count_nonzero((classes == i) | masks[i]))
+        for i in present
+    ]
+    away = np.abs(golden.places(confidences) / 255 - reference["confidences"]).max() - 0.5 / 255
+    return Errors(scores=max(0.0, float(away)), masks=min(shared))

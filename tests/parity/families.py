@@ -15,6 +15,7 @@ FAMILY_OF = {
     "rfdetr-int8": "rfdetr",
     "rfdetr-pose": "rfdetr-pose",
     "rfdetr-seg": "rfdetr-seg",
+    "segformer": "semantic-segmentation",
     "yolact": "yolact",
     "yolo-nas": "yolo-nas",
     "yolo-nas-batch": "yolo-nas",

@@ -98,6 +98,11 @@ def sample(tensor: np.ndarray) -> np.ndarray:
     return np.concatenate(parts).astype(np.float32)
 
 
+def places(plane: np.ndarray) -> np.ndarray:
+    """Values of a plane [H, W] at fixed pseudo-random places."""
+    return plane.reshape(-1)[np.random.default_rng(plane.size).integers(0, plane.size, SAMPLES)].astype(np.float32)
+
+
 # ------------------------------------------------------------------------------------------- raw outputs
 
 

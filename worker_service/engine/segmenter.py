@@ -42,11 +42,14 @@ class Segmenter(BoxModel[SegmentationParams]):
     Attributes:
         squashes: interpolate probabilities instead of logits, as some originals do.
         crops: cut masks at their boxes; transformers' masks are whole.
+        drops_empty: leave boxes out of whose mask no pixel is left, as Ultralytics' predictor does. Coarser modes
+            report them, without an outline: which objects there are is not for the size of cells to decide.
     """
 
     params_type = SegmentationParams
     squashes: ClassVar[bool] = False
     crops: ClassVar[bool] = True
+    drops_empty: ClassVar[bool] = False
 
     @abstractmethod
     def planes(self, raw: Raw, kept: Candidates) -> Planes:
@@ -78,6 +81,9 @@ class Segmenter(BoxModel[SegmentationParams]):
         for start in range(0, len(kept.scores), CHUNK):
             part = kept.take(np.arange(start, min(start + CHUNK, len(kept.scores))))
             shapes += self._shapes(raw, part, prepared, params)
+        if self.drops_empty and params.mask_decode_mode == "accurate":
+            kept = kept.take(np.array([len(shape) > 0 for shape in shapes], np.bool_))
+            shapes = [shape for shape in shapes if len(shape)]
         result = Instances(
             prepared.image,
             prepared.geometry.boxes_to_source(kept.boxes),

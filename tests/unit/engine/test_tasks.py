@@ -142,19 +142,38 @@ def test_pictures_tint_the_masks(tmp_path: Path, form: str) -> None:
     assert spread[:, :].max() < 40
 
 
-def test_many_masks_are_made_in_chunks(tmp_path: Path) -> None:
-    """150 boxes beside one another: each keeps its own mask."""
-    boxes = np.array([[x, y, x + 3, y + 3] for y in range(1, 60, 4) for x in range(1, 40, 4)], np.float32)
+@pytest.mark.parametrize("form", ["polygon", "rle"])
+def test_boxes_without_a_pixel_of_mask_are_left_out(tmp_path: Path, form: str) -> None:
+    """As Ultralytics' predictor leaves them out; in coarser cells an object may have none and is reported."""
+    boxes = np.array([[4, 4, 20, 20], [30, 30, 50, 50]], np.float32)
+    weights = np.zeros((2, 32), np.float32)
+    weights[:, 2] = 1, -1
+    engine = prototype_model(tmp_path, boxes, weights)
+    for mode, count in (("accurate", 1), ("fast", 2)):
+        (result,) = engine.infer("m", [SQUARE], {"response_mask_format": form, "mask_decode_mode": mode})
+        predictions = result.to_dict()["predictions"]
+        assert len(predictions) == count
+        np.testing.assert_allclose(corners(predictions[0]), boxes[0])
+
+
+def prototype_model(folder: Path, boxes: Any, weights: Any) -> Engine:
+    """An engine whose model m answers these boxes, in order, with prototypes in these weights."""
     centre = np.concatenate([(boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]], axis=1)
     scores = np.zeros((len(boxes), 3), np.float32)
     scores[:, 0] = np.linspace(0.9, 0.5, len(boxes))
-    weights = np.zeros((len(boxes), 32), np.float32)
-    weights[:, 2] = 1
     rows = np.concatenate([centre, scores, weights], axis=1).T.copy()
     outputs = {"output0": np.pad(rows, ((0, 0), (0, 84))), "output1": examples.prototypes()}
-    graphs.answers(tmp_path / "m" / "weights.onnx", outputs)
-    graphs.package(tmp_path / "m", task="instance-segmentation", family="yolov8-seg")
-    engine = Engine(EngineSettings(model_dirs=(tmp_path,), intra_op_threads=1))
+    graphs.answers(folder / "m" / "weights.onnx", outputs)
+    graphs.package(folder / "m", task="instance-segmentation", family="yolov8-seg")
+    return Engine(EngineSettings(model_dirs=(folder,), intra_op_threads=1))
+
+
+def test_many_masks_are_made_in_chunks(tmp_path: Path) -> None:
+    """150 boxes beside one another: each keeps its own mask."""
+    boxes = np.array([[x, y, x + 3, y + 3] for y in range(1, 60, 4) for x in range(1, 40, 4)], np.float32)
+    weights = np.zeros((len(boxes), 32), np.float32)
+    weights[:, 2] = 1
+    engine = prototype_model(tmp_path, boxes, weights)
     (result,) = engine.infer("m", [SQUARE], {"response_mask_format": "rle"})
     predictions = result.to_dict()["predictions"]
     assert len(predictions) == len(boxes) == 150

@@ -24,6 +24,7 @@ class YoloV10Seg(PrototypeSegmenter):
     """A loaded end-to-end segmenter."""
 
     suppresses = False
+    drops_empty = True
 
     def __init__(self, package: Package, runtime: Runtime) -> None:
         super().__init__(package, runtime)

@@ -26,6 +26,8 @@ COEFFICIENTS = 32  # of all released nets; only asked for when the graph leaves 
 class YoloV8Seg(PrototypeSegmenter):
     """A loaded segmenter of this layout."""
 
+    drops_empty = True
+
     def __init__(self, package: Package, runtime: Runtime) -> None:
         super().__init__(package, runtime)
         signature = self.session.signature
