@@ -28,17 +28,20 @@ class Tokenizer:
         self._tokenizer = _open(package.root / FILE)
 
     def ids(self, text: str) -> list[int]:
-        """Ids with the special tokens that the tokenizer adds. Raises InvalidRequest for a text without end."""
-        if len(text) > MOST_CHARACTERS:
-            raise InvalidRequest(f"A text has at most {MOST_CHARACTERS} characters, not {len(text)}.")
-        found: list[int] = self._tokenizer.encode(text).ids
-        return found
+        """Ids with the special tokens that the tokenizer adds. Raises InvalidRequest for what it cannot split."""
+        return self._split(text, special=True)
 
     def plain(self, text: str) -> list[int]:
-        """Ids without special tokens around them. Raises InvalidRequest for a text without end."""
+        """Ids without special tokens around them. Raises InvalidRequest for what it cannot split."""
+        return self._split(text, special=False)
+
+    def _split(self, text: str, *, special: bool) -> list[int]:
         if len(text) > MOST_CHARACTERS:
             raise InvalidRequest(f"A text has at most {MOST_CHARACTERS} characters, not {len(text)}.")
-        found: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        try:
+            found: list[int] = self._tokenizer.encode(text, add_special_tokens=special).ids
+        except Exception as error:  # the library raises Exception itself
+            raise InvalidRequest("The model's tokenizer has no tokens for this text.") from error
         return found
 
     def text(self, ids: Sequence[int], *, special: bool = False) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from tests.parity.foundation import FOLDER
 from tests.unit.engine import examples
 from worker_service.engine.engine import Engine
 from worker_service.engine.family import Prepared, Watch
+from worker_service.engine.format import Wanted, propose
 from worker_service.engine.generation import scores
 from worker_service.engine.generation.options import Ask
 from worker_service.engine.generation.reader import Reader, cut
+from worker_service.engine.manifest import InputSpec
 from worker_service.engine.text_results import ReadText
 from worker_service.settings import EngineSettings
 
@@ -185,3 +188,36 @@ def test_what_may_begin_a_stop_string_is_held_back() -> None:
     assert ends == [False] * 13 + [True]
     assert "".join(ear.pieces) == "an ENd and "
     assert cut("an ENd and END", ("END", "x")) == "an ENd and "
+
+
+@pytest.mark.parametrize("net", ["trocr", "trocr-merged", "florence2"])
+def test_a_folder_of_graphs_is_recognised(net: str, tmp_path: Path) -> None:
+    """As optimum and the hub lay them out, with generation_config.json in place of our model.json."""
+    known = json.loads((FOLDER / net / "model.json").read_bytes())
+    (tmp_path / "export" / "onnx").mkdir(parents=True)
+    for file in (FOLDER / net).iterdir():
+        if file.suffix == ".onnx":
+            shutil.copyfile(file, tmp_path / "export" / "onnx" / file.name)
+    shutil.copyfile(FOLDER / net / "tokenizer.json", tmp_path / "export" / "tokenizer.json")
+    (tmp_path / "export" / "generation_config.json").write_text(json.dumps(known["generation"]))
+    proposal = propose(tmp_path / "export", Wanted(net))
+    manifest = proposal.manifest
+    assert (manifest.family, manifest.task) == (known["family"], known["task"])
+    assert {**manifest.input.model_dump(), "scale": 0} == {
+        **InputSpec.model_validate(known["input"]).model_dump(),
+        "scale": 0,
+    }
+    (tmp_path / "models" / net).mkdir(parents=True)
+    for name, file in proposal.files.items():
+        shutil.copyfile(file, tmp_path / "models" / net / name)
+    (tmp_path / "models" / net / "model.json").write_text(manifest.model_dump_json(exclude_none=True))
+    added, kept = (
+        Engine(EngineSettings(model_dirs=(folder,), intra_op_threads=1)) for folder in (tmp_path / "models", FOLDER)
+    )
+    answers = [one.infer(net, [pictures.read(WIDE)], {"max_new_tokens": 20})[0] for one in (added, kept)]
+    assert answers[0].to_dict() == answers[1].to_dict()
+
+
+def test_a_text_that_the_tokenizer_has_no_tokens_for(engine: Engine) -> None:
+    (found,) = engine.infer("clip", ["\u0416\u4e00 a text"])
+    assert not isinstance(found, Exception) or found.code == "invalid_request"  # type: ignore[union-attr]

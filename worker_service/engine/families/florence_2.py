@@ -18,8 +18,9 @@ from shared.errors import ModelLoadFailed
 from worker_service.engine import places
 from worker_service.engine.artifacts import Package
 from worker_service.engine.family import Family, Guess, Image, Model, Prepared, Raw
-from worker_service.engine.generation.decoder import Decoder
+from worker_service.engine.generation.decoder import MERGED, TWO, Decoder
 from worker_service.engine.generation.loop import Request, generate
+from worker_service.engine.generation.options import FILE as CONFIG
 from worker_service.engine.generation.options import Ask, ask_of, options_of
 from worker_service.engine.generation.outcome import account, packed, unpacked
 from worker_service.engine.params import GenerationParams, parse
@@ -27,11 +28,13 @@ from worker_service.engine.runtime.batch import Batcher
 from worker_service.engine.runtime.session import Runtime, Session
 from worker_service.engine.runtime.signature import GraphSignature
 from worker_service.engine.text_results import WrittenText
-from worker_service.engine.tokens import Tokenizer
+from worker_service.engine.tokens import FILE, Tokenizer
 from worker_service.engine.vision.fit import fit
 
 Array = npt.NDArray[Any]
 VISION, WORDS, ENCODER = "vision_encoder.onnx", "embed_tokens.onnx", "encoder_model.onnx"
+DECODERS = ((MERGED,), TWO)
+MEAN, STD, SIDE = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), 768
 EMBEDS, MASK, STATES, STATES_MASK = "inputs_embeds", "attention_mask", "encoder_hidden_states", "encoder_attention_mask"
 
 
@@ -120,10 +123,11 @@ def _declared(session: Session, feeds: Mapping[str, Array]) -> dict[str, Array]:
 
 
 class FlorenceFamily:
-    """Packages have to name it: their graphs do not tell whose they are."""
+    """One graph alone tells nothing; the five together do."""
 
     name = "florence-2"
     task = "lmm"
+    layouts = tuple((VISION, WORDS, ENCODER, *decoder) for decoder in DECODERS)
 
     def matches(self, signature: GraphSignature) -> float | None:
         """Never: its parts alone could be anything's."""
@@ -131,10 +135,22 @@ class FlorenceFamily:
         return None
 
     def guess(self, signature: GraphSignature) -> Guess:
-        """The processor's settings."""
-        del signature
-        image = {"width": 768, "height": 768, "resize": "stretch", "interpolation": "antialias-cubic"}
-        return Guess(classes=0, input={**image, "mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)})
+        """The processor's settings, at the size of the encoder's image, or 768 pixels."""
+        image = signature.inputs[0] if signature.inputs else None
+        size = {"width": (image and image.fixed(3)) or SIDE, "height": (image and image.fixed(2)) or SIDE}
+        way = {"resize": "stretch", "interpolation": "antialias-cubic", "mean": MEAN, "std": STD}
+        return Guess(classes=0, input={**size, **way}, beside=(FILE, CONFIG))
+
+    def matches_graphs(self, graphs: Mapping[str, GraphSignature]) -> float | None:
+        """1.0 for an encoder that reads embeddings and a decoder that looks at what it made."""
+        reads = {spec.name for spec in graphs[ENCODER].inputs}
+        decoder = next(signature for name, signature in graphs.items() if "decoder" in name)
+        looks = any(spec.name == STATES for spec in decoder.inputs)
+        return 1.0 if EMBEDS in reads and looks else None
+
+    def guess_graphs(self, graphs: Mapping[str, GraphSignature]) -> Guess:
+        """The same, by the vision encoder."""
+        return self.guess(graphs[VISION])
 
     def load(self, package: Package, runtime: Runtime) -> Model[GenerationParams]:
         """Open the graphs. Raises ModelLoadFailed."""

@@ -14,8 +14,9 @@ import numpy as np
 from shared.errors import ModelLoadFailed
 from worker_service.engine.artifacts import Package
 from worker_service.engine.family import Family, Guess, Image, Model, Prepared, Raw
-from worker_service.engine.generation.decoder import Decoder
+from worker_service.engine.generation.decoder import MERGED, TWO, Decoder
 from worker_service.engine.generation.loop import Request, generate
+from worker_service.engine.generation.options import FILE as CONFIG
 from worker_service.engine.generation.options import ask_of, options_of
 from worker_service.engine.generation.outcome import account, packed, unpacked
 from worker_service.engine.params import GenerationParams, parse
@@ -23,10 +24,12 @@ from worker_service.engine.runtime.batch import Batcher
 from worker_service.engine.runtime.session import Runtime
 from worker_service.engine.runtime.signature import GraphSignature
 from worker_service.engine.text_results import ReadText
-from worker_service.engine.tokens import Tokenizer
+from worker_service.engine.tokens import FILE, Tokenizer
 from worker_service.engine.vision.fit import fit
 
 ENCODER = "encoder_model.onnx"
+DECODERS = ((MERGED,), TWO)
+MIDDLE, SIDE = (0.5, 0.5, 0.5), 384
 STATES = "encoder_hidden_states"
 
 
@@ -75,10 +78,11 @@ class TrocrModel:
 
 
 class TrocrFamily:
-    """Packages have to name it: their graphs do not tell whose they are."""
+    """One graph alone tells nothing; an encoder of images with a decoder beside it does."""
 
     name = "trocr"
     task = "ocr"
+    layouts = tuple((ENCODER, *decoder) for decoder in DECODERS)
 
     def matches(self, signature: GraphSignature) -> float | None:
         """Never: an encoder alone could be anything's."""
@@ -86,11 +90,22 @@ class TrocrFamily:
         return None
 
     def guess(self, signature: GraphSignature) -> Guess:
-        """The processor's settings."""
-        del signature
-        middle = (0.5, 0.5, 0.5)
-        image = {"width": 384, "height": 384, "resize": "stretch", "interpolation": "antialias-linear"}
-        return Guess(classes=0, input={**image, "mean": middle, "std": middle})
+        """The processor's settings, at the size of the encoder's image, or 384 pixels."""
+        image = signature.inputs[0] if signature.inputs else None
+        size = {"width": (image and image.fixed(3)) or SIDE, "height": (image and image.fixed(2)) or SIDE}
+        way = {"resize": "stretch", "interpolation": "antialias-linear", "mean": MIDDLE, "std": MIDDLE}
+        return Guess(classes=0, input={**size, **way}, beside=(FILE, CONFIG))
+
+    def matches_graphs(self, graphs: Mapping[str, GraphSignature]) -> float | None:
+        """1.0 for an encoder that takes one image, and a decoder that looks at what it made."""
+        encoder, *decoders = graphs.values()
+        sees = [len(spec.shape) for spec in encoder.inputs] == [4]
+        looks = any(spec.name == STATES for spec in decoders[0].inputs)
+        return 1.0 if sees and looks else None
+
+    def guess_graphs(self, graphs: Mapping[str, GraphSignature]) -> Guess:
+        """The same, by the encoder."""
+        return self.guess(graphs[ENCODER])
 
     def load(self, package: Package, runtime: Runtime) -> Model[GenerationParams]:
         """Open the graphs. Raises ModelLoadFailed."""
