@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.workflows import errors
+from shared.workflows.batch import Batch
 from shared.workflows.block import Block, FlowControl
 from shared.workflows.compiler import compile_workflow
 from shared.workflows.executor import Executor
@@ -50,7 +51,25 @@ class Parity(Block):
         return FlowControl(next_steps if len(str(value)) % 2 else None)
 
 
-CATALOG = with_blocks(Join, Fan, Parity)
+class Mixed(Block):
+    """A value with all its parts, from a level below."""
+
+    ids = ("test/mixed@v1",)
+    category = "fusion"
+    outputs = ANYTHING
+    batch = ("whole", "parts")
+    reference = "whole"
+    input_offsets = {"parts": 1}
+
+    class Fields(StepFields):
+        whole: AnyRef
+        parts: AnyRef
+
+    def run(self, whole: Batch[Any], parts: Batch[Batch[Any]]) -> list[dict[str, Any]]:
+        return [{"output": f"{one}<{','.join(map(str, below))}>"} for one, below in zip(whole, parts, strict=True)]
+
+
+CATALOG = with_blocks(Join, Fan, Parity, Mixed)
 COLLAPSE = "roboflow_core/dimension_collapse@v1"
 ROOT = ("$inputs",)
 
@@ -64,13 +83,17 @@ def graphs(draw: st.DrawFn) -> dict[str, Any]:
     for number in range(draw(st.integers(1, 9))):
         name = f"s{number}"
         selector, lineage = draw(st.sampled_from(known))
-        kind = draw(st.sampled_from(["join", "join", "fan", "collapse"]))
+        kind = draw(st.sampled_from(["join", "join", "fan", "collapse", "mixed"]))
         if kind == "fan" and 1 <= len(lineage) < 4:
             steps.append(step("fan", name, value=selector))
             made, runs_on = (*lineage, f"$steps.{name}"), lineage
         elif kind == "collapse" and lineage:
             steps.append(step(COLLAPSE, name, data=selector))
             made, runs_on = lineage[:-1], lineage
+        elif kind == "mixed" and len(lineage) > 1:
+            above = [one for one, other in known if other == lineage[:-1]]
+            steps.append(step("mixed", name, whole=draw(st.sampled_from(above)), parts=selector))
+            made = runs_on = lineage[:-1]
         else:
             fitting = [one for one, other in known if other in (lineage, ())]
             steps.append(step("join", name, parts=[selector, *draw(st.lists(st.sampled_from(fitting), max_size=2))]))
@@ -113,31 +136,53 @@ def test_any_order_gives_the_same(definition: dict[str, Any], values: list[str],
     assert len(expected) == (len(values) if any("$inputs" in str(v) for v in definition["outputs"]) else len(expected))
 
 
+FANS = [step("fan", "fan_one", value="$inputs.n"), step("fan", "fan_two", value="$steps.fan_one.output")]
+OTHER = step("fan", "other", value="$inputs.n")
+ADDED: dict[str, list[dict[str, Any]]] = {
+    # parts of two different steps do not go together
+    "lineage": [FANS[0], OTHER, step("join", "broken", parts=["$steps.fan_one.output", "$steps.other.output"])],
+    # more than one level apart
+    "level": [*FANS, step("mixed", "broken", whole="$inputs.n", parts="$steps.fan_two.output")],
+    # a gate per part over a step that runs per element
+    "gate": [
+        FANS[0],
+        step("join", "target", parts=["$inputs.n"]),
+        step("parity", "broken", value="$steps.fan_one.output", next_steps=["$steps.target"]),
+    ],
+    "next": [step("parity", "broken", value="$inputs.n", next_steps=["$steps.nowhere"])],
+}
+"""Steps that make any definition wrong."""
+
+
 def break_it(definition: dict[str, Any], how: str, index: int) -> None:
     steps: list[dict[str, Any]] = definition["steps"]
     one = steps[index % len(steps)]
     field = next(name for name in ("parts", "value", "data") if name in one)
-    if how == "type":
+    other = steps[(index + 1) % len(steps)]["name"]
+    selectors = {
+        "nowhere": "$steps.nowhere.output",
+        "input": "$inputs.nowhere",
+        "output": f"$steps.{other}.none",
+        "circle": f"$steps.{one['name']}.output",
+    }
+    if how in selectors:
+        one[field] = [selectors[how]] if field == "parts" and one["type"] == "test/join@v1" else selectors[how]
+    elif how == "type":
         one["type"] = "test/none@v1"
     elif how == "missing":
         del one[field]
-    elif how == "nowhere":
-        one[field] = ["$steps.nowhere.output"] if field == "parts" else "$steps.nowhere.output"
-    elif how == "output":
-        other = steps[(index + 1) % len(steps)]["name"]
-        one[field] = [f"$steps.{other}.none"] if field == "parts" else f"$steps.{other}.none"
-    elif how == "circle":
-        one[field] = [f"$steps.{one['name']}.output"] if field == "parts" else f"$steps.{one['name']}.output"
+    elif how == "name":
+        one["name"] = "not a name"
     elif how == "twice":
         steps.append(dict(one))
-    elif how == "next":
-        steps.append(step("parity", "broken", value="$inputs.n", next_steps=["$steps.nowhere"]))
+    else:
+        steps += ADDED[how]
 
 
 @QUICK
 @given(
     graphs(),
-    st.sampled_from(["type", "missing", "nowhere", "output", "circle", "twice", "next"]),
+    st.sampled_from(["type", "missing", "nowhere", "input", "output", "circle", "twice", "name", *ADDED]),
     st.integers(0, 20),
 )
 def test_anything_broken_is_refused_and_located(definition: dict[str, Any], how: str, index: int) -> None:
@@ -146,4 +191,4 @@ def test_anything_broken_is_refused_and_located(definition: dict[str, Any], how:
     with pytest.raises(errors.DefinitionError) as caught:
         compile_workflow(definition, CATALOG)
     blamed = {block["block_id"] for block in caught.value.blocks}
-    assert blamed & (names | {"broken"}) or any(name in caught.value.message for name in names)
+    assert blamed & (names | {"broken", "not a name", "target"}) or any(name in caught.value.message for name in names)
