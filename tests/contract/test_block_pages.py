@@ -56,6 +56,13 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "clip/ViT-B-16": VECTOR,
     "clip/ViT-B-32": VECTOR,
     "perception_encoder/PE-Core-L14-336": VECTOR,
+    "pp_ocr/small-small": {"image": SIZE, "result": "EXIT", "predictions": [BOX]},
+    "sam2/hiera_tiny": {
+        "image": SIZE,
+        "predictions": [
+            {"confidence": 0.9, "format": "rle", "masks": {"size": [240, 320], "counts": [100, 100, 76600]}}
+        ],
+    },
     "florence-2-base": {"image": SIZE, "response": {"<OPEN_VOCABULARY_DETECTION>": {"bboxes": []}}},
     "smolvlm2/smolvlm-2.2b-instruct": {"image": SIZE, "response": "a square"},
     "depth-anything-v3/small": {

@@ -292,3 +292,54 @@ def test_smolvlm_is_asked_what_is_in_the_image() -> None:
     picture = np.zeros((40, 60, 3), np.uint8)
     assert run_workflow(definition, {"image": picture}, services=Services(models=executor)) == [{"said": "a cat"}]
     assert executor.calls[0].params == {"prompt": "Describe what's in this image."}
+
+
+def step_outputs(kind: str, answers: dict[str, Any], before: list[dict[str, Any]], **fields: Any) -> tuple[Any, Any]:
+    """What the step answers for one image, and the executor with its calls."""
+    executor = FixedModels({name: [answer] for name, answer in (ANSWERS | answers).items()})
+    definition = {
+        "version": "1.0",
+        "inputs": [{"type": "InferenceImage", "name": "image"}],
+        "steps": [*before, {"type": kind, "name": "s", "image": "$inputs.image", **fields}],
+        "outputs": [{"type": "JsonField", "name": "all", "selector": "$steps.s.*"}],
+    }
+    picture = np.zeros((40, 60, 3), np.uint8)
+    (row,) = run_workflow(definition, {"image": picture}, services=Services(models=executor))
+    return row["all"], executor
+
+
+def test_text_is_found_and_read() -> None:
+    line = BOX | {"class": "EXIT", "class_id": 0}
+    answers = {"pp_ocr/tiny-medium": {"image": IMAGE, "result": "EXIT", "predictions": [line]}}
+    sizes = {"text_detection": "tiny", "text_recognition": "medium"}
+    row, executor = step_outputs("roboflow_core/pp_ocr@v1", answers, [], **sizes)
+    assert (row["result"], row["prediction_type"]) == ("EXIT", "ocr")
+    assert row["predictions"].xyxy.tolist() == [[10, 10, 30, 20]]
+    assert row["predictions"].data["class_name"].tolist() == ["EXIT"]
+    assert executor.calls[0].task == "ocr"
+    with pytest.raises(errors.RunError, match="nothing is left to do"):
+        step_outputs("roboflow_core/pp_ocr@v1", {}, [], text_detection="none", text_recognition="none")
+
+
+SAM = "roboflow_core/segment_anything@v1"
+FIND = {"type": "ObjectDetectionModel", "name": "find", "image": "$inputs.image"}
+
+
+def test_sam_outlines_what_is_in_the_boxes() -> None:
+    masks = {"image": IMAGE, "predictions": [{"confidence": 0.8, "format": "rle", "masks": rle(MASK)}]}
+    answers = {"sam2/hiera_tiny": masks}
+    given = {"boxes": "$steps.find.predictions"}
+    row, executor = step_outputs(SAM, answers, [{**FIND, "model_id": "detector"}], **given)
+    found = row["predictions"]
+    assert executor.calls[-1].params["prompts"] == [{"box": [10.0, 10.0, 30.0, 20.0]}]
+    assert (found.mask[0] == MASK).all()
+    assert found.xyxy.tolist() == [[10, 10, 30, 20]]
+    assert (found.data["class_name"].tolist(), found.class_id.tolist()) == (["cat"], [3])
+    row, executor = step_outputs(SAM, answers, [{**FIND, "model_id": "detector"}], **given, threshold=0.9)
+    assert len(row["predictions"]) == 0
+    row, executor = step_outputs(SAM, answers, [{**FIND, "model_id": "nothing"}], **given)
+    assert len(row["predictions"]) == 0
+    assert [call.model_id for call in executor.calls] == ["nothing"]
+    row, executor = step_outputs(SAM, answers, [])
+    assert row["predictions"].data["class_name"].tolist() == ["foreground"]
+    assert executor.calls[0].params["prompts"] == []
