@@ -67,10 +67,11 @@ def load(side: Side, bodies: list[Path], connections: int, options: argparse.Nam
     }
 
 
-def measure(models: Path, model: str, bodies: dict[str, list[Path]], options: argparse.Namespace) -> list[report.Row]:
+def measure(models: Path, model: str, folder: Path, options: argparse.Namespace) -> list[report.Row]:
     """One network: every side, picture size and concurrency."""
     rows: list[report.Row] = []
     for side in sides(options.peers, options.layouts):
+        bodies = bodies_for(side, folder, model, options.pictures)
         with start(side, models, model, bodies[options.pictures[0]][0]) as running:
             for size in options.pictures:
                 for connections in options.concurrency:
@@ -81,6 +82,13 @@ def measure(models: Path, model: str, bodies: dict[str, list[Path]], options: ar
                     print(rows[-1], file=sys.stderr)
     order = {size: place for place, size in enumerate(options.pictures)}
     return sorted(rows, key=lambda row: (order[row["pictures"]], row["concurrency"]))
+
+
+def bodies_for(side: str, folder: Path, model: str, sizes: Sequence[str]) -> dict[str, list[Path]]:
+    """Files of request bodies by size of the pictures, with the id by which that side knows the model."""
+    peer = PEERS.get(side.split(maxsplit=1)[0])
+    wanted = model + (peer.version if peer else "")
+    return {size: pictures.bodies(folder / f"{model} {side} {size}", wanted, made(size)) for size in sizes}
 
 
 def made(size: str) -> list[bytes]:
@@ -103,9 +111,7 @@ def main() -> None:
         models = Path(name) / "models"
         write_all(models)
         for model in options.networks:
-            folder = Path(name) / model
-            bodies = {size: pictures.bodies(folder / size, model, made(size)) for size in options.pictures}
-            rows += measure(models, model, bodies, options)
+            rows += measure(models, model, Path(name), options)
     report.show("peers", rows, as_json=options.json)
     if options.plot:
         plot.draw(rows, options.plot)

@@ -23,6 +23,8 @@ class Peer:
     """Path by the model's task."""
     pinned: bool = True
     """Takes our versions of ``SHARED``; Roboflow's package names its own."""
+    version: str = ""
+    """What its ids of models have after the name."""
 
 
 def one(path: str) -> dict[str, str]:
@@ -36,7 +38,9 @@ PEERS = {
         Peer("litserve", ("litserve==0.2.19",), "bench.peers.sides.litserve", one("/predict")),
         Peer("mosec", ("mosec==0.9.8",), "bench.peers.sides.mosec", one("/inference")),
         Peer("bentoml", ("bentoml==1.4.40",), "bench.peers.sides.bento", one("/infer")),
-        Peer("roboflow", ("inference[http]==1.8.3",), "bench.peers.sides.roboflow", ROBOFLOW, pinned=False),
+        Peer(
+            "roboflow", ("inference[http]==1.8.3",), "bench.peers.sides.roboflow", ROBOFLOW, pinned=False, version="/1"
+        ),
     )
 }
 
