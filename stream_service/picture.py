@@ -15,11 +15,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import simplejpeg
-from av.video.reformatter import ColorRange, Colorspace
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from typing_extensions import override
 
 Pixels = npt.NDArray[np.uint8]
 EVEN = 2
+_OF_THREAD = threading.local()
 
 
 class Jpeg(NamedTuple):
@@ -103,18 +104,17 @@ class VideoPicture(Picture):
 
     @override
     def _to_jpeg(self, quality: int, width: int, height: int) -> Jpeg:
-        scaled = self._frame.reformat(
-            width, height, "yuvj420p", interpolation="AREA", dst_color_range=ColorRange.JPEG, **self._colours
-        )
+        how = {"interpolation": "AREA", "dst_color_range": ColorRange.JPEG, **self._colours}
+        which = "converting" if self._colours else "plain"
+        scaled = scaler(which).reformat(self._frame, width, height, "yuvj420p", **how)
         y, u, v = (_plane(plane) for plane in scaled.planes)
         data = simplejpeg.encode_jpeg_yuv_planes(y, u, v, quality, fastdct=True)
         return Jpeg(bytes(data), width, height)
 
     @override
     def _to_grey(self, width: int, height: int) -> Pixels:
-        return (
-            self._frame.reformat(width, height, "gray", interpolation="AREA").to_ndarray().astype(np.uint8, copy=False)
-        )
+        scaled = scaler("grey").reformat(self._frame, width, height, "gray", interpolation="AREA")
+        return scaled.to_ndarray().astype(np.uint8, copy=False)
 
 
 class ArrayPicture(Picture):
@@ -149,6 +149,17 @@ class ArrayPicture(Picture):
         if (width, height) == (self.width, self.height):
             return self.bgr()
         return np.asarray(cv2.resize(self.bgr(), (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def scaler(which: str) -> VideoReformatter:
+    """This thread's own for one kind of use. It keeps its tables, and what was said of colours, from frame to frame;
+    a frame's own would make them anew each time, for 1 ms.
+    """
+    found: VideoReformatter | None = getattr(_OF_THREAD, which, None)
+    if found is None:
+        found = VideoReformatter()
+        setattr(_OF_THREAD, which, found)
+    return found
 
 
 def _plane(plane: Any) -> Pixels:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
 import pytest
+from av.video.reformatter import Colorspace
 
 from stream_service.picture import ArrayPicture, Picture, VideoPicture
 
@@ -41,3 +43,21 @@ def test_it_is_never_enlarged_and_made_once(made: Picture) -> None:
     assert made.bgr() is made.bgr()
     assert made.bgr().shape == (540, 960, 3)
     assert made.grey(160, 90).shape == (90, 160)
+
+
+def test_what_was_encoded_before_in_the_same_thread_changes_nothing() -> None:
+    def encoded(colours: Colorspace, kind: str) -> bytes:
+        frame = av.VideoFrame.from_ndarray(scene(), format="bgr24").reformat(format=kind)
+        frame.colorspace = colours
+        picture = VideoPicture(frame)
+        return picture.jpeg(90, 480).data + picture.grey(160, 90).tobytes()
+
+    wanted = [(colours, kind) for colours in (Colorspace.ITU709, Colorspace.ITU601) for kind in ("yuv420p", "yuvj420p")]
+    alone = []
+    for one in wanted:
+        with ThreadPoolExecutor(1) as fresh:
+            alone.append(fresh.submit(encoded, *one).result())
+    for _ in range(2):
+        assert [encoded(*one) for one in wanted] == alone
+        assert [encoded(*one) for one in reversed(wanted)] == alone[::-1]
+    assert alone[0] != alone[2], "BT.709 is converted"
