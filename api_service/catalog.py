@@ -27,6 +27,7 @@ ROUTE_OF_TASK = {
     "embedding": "/clip/embed_image",
     "ocr": "/ocr/trocr",
     "lmm": "/infer/lmm",
+    "open-vocabulary-detection": "/yolo_world/infer",
     "promptable-segmentation": "/sam2/segment_image",
 }
 

@@ -64,23 +64,18 @@ class Subscription:
             return
         self._put(frame)
 
-    async def filled(self) -> None:
-        """Wait until ``next`` would return at once."""
-        while True:
-            with self._changed:
-                if self._frames or self.ended or self._closed:
-                    return
-                self._ready.clear()
-            await self._ready.wait()
-
     async def next(self) -> Frame | None:
         """The next frame to process, or None at the end."""
-        await self.filled()
-        with self._changed:
-            if not self._frames:
-                return None
-            self._changed.notify_all()
-            return self._frames.popleft()
+        while True:
+            with self._changed:
+                if self._frames:
+                    frame = self._frames.popleft()
+                    self._changed.notify_all()
+                    return frame
+                if self.ended or self._closed:
+                    return None
+                self._ready.clear()
+            await self._ready.wait()
 
     def end(self, failure: VisionfleetError | None = None) -> None:
         """No more frames will come. For any thread."""

@@ -30,6 +30,8 @@ ROUTES = {
     "ocr": "/ocr/trocr",
     "lmm": "/infer/lmm",
 }
+OPEN_TASK, OPEN_ROUTE = "open-vocabulary-detection", "/yolo_world/infer"
+"""Detection of what texts say; models whose vocabulary was baked in take texts of it there, too."""
 MSGPACK = "application/msgpack"
 TIMINGS = "X-Visionfleet-Timings"
 
@@ -78,7 +80,15 @@ def infer_call(
     if task == "depth-estimation":
         body.setdefault("depth_map_format", "png16")  # rows of numbers are twenty times as long
     path = ROUTES.get(task, ROUTES["object-detection"])
+    if task == OPEN_TASK or "texts" in body:
+        path = OPEN_ROUTE
+        body["text"] = body.pop("texts", None) or phrases(body.pop("prompt", ""))
     return post_call(path, body, packed=packed)
+
+
+def phrases(prompt: str) -> list[str]:
+    """``a dog, a cat`` as two."""
+    return [phrase.strip() for phrase in prompt.split(",") if phrase.strip()]
 
 
 def post_call(path: str, body: Any, *, packed: bool, repeatable: bool = True) -> Call:

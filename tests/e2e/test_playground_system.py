@@ -151,3 +151,28 @@ async def test_clicks_become_a_mask(real: Playground, system: Launched) -> None:
     await expect(page.locator("#summary")).to_contain_text("Mask found", timeout=30_000)
     await page.get_by_role("button", name="Clear").click()
     await expect(page.locator("#overlay .mask")).to_have_count(0, timeout=30_000)
+
+
+async def test_words_and_an_example_become_boxes(real: Playground, system: Launched) -> None:
+    for net in ("yolo-world", "owlv2"):
+        shutil.copytree(foundation.FOLDER / net, system.data_dir / "models" / net, dirs_exist_ok=True)
+    page = real.page
+    await expect(page.locator("input[name=model][value='owlv2']")).to_be_attached(timeout=30_000)
+    await expect(page.locator("input[name=model][value='yolo-world']")).to_be_attached(timeout=30_000)
+    await choose(real, "yolo-world")
+    await real.example("Shapes on paper")
+    await expect(page.locator("#summary")).to_contain_text("Say what to find", timeout=30_000)
+    await page.locator("#words").fill("a red circle, square")
+    await expect(page.locator("#overlay .box").first).to_be_attached(timeout=30_000)
+    await expect(page.locator("#marks-card")).to_be_hidden()
+    await choose(real, "owlv2")
+    await page.locator("#words").fill("")
+    await expect(page.locator("#summary")).to_contain_text("Say what to find", timeout=30_000)
+    frame = await page.locator("#picture").bounding_box()
+    assert frame is not None
+    await page.mouse.move(frame["x"] + 40, frame["y"] + 40)
+    await page.mouse.down()
+    await page.mouse.move(frame["x"] + 120, frame["y"] + 110, steps=4)
+    await page.mouse.up()
+    await expect(page.locator("#marks-list li")).to_have_count(1)
+    await expect(page.locator("#summary")).to_contain_text("found", timeout=30_000)

@@ -30,6 +30,9 @@ CORE = {
     "trocr/trocr-base-printed": "trocr-merged",
     "florence-2-base": "florence2",
     "sam/vit_h": "sam-meta",
+    "yolo_world/l": "yolo-world",
+    "grounding_dino/default": "grounding-dino",
+    "owlv2/owlv2-large-patch14-ensemble": "owlv2",
     "sam2/hiera_tiny": "sam2-hf",
     "pp_ocr/small-small": "pp-ocr",
 }

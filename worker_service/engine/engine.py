@@ -52,6 +52,7 @@ class Engine:
         self.repository = Repository(settings.model_dirs, settings.model_scan_seconds)
         limit = settings.max_model_bytes or self.runtime.profile.max_model_bytes
         self._cache = ModelCache(self._load, settings.max_active_models, limit)
+        self.runtime.model_of = self.get
         # Images are decoded, resized and answered in several threads already; cv2's and BLAS's own pools would fight
         # them for cores: small products of masks took ten times as long with two BLAS threads as with one.
         cv2.setNumThreads(1)

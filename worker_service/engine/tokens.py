@@ -49,6 +49,18 @@ class Tokenizer:
         found: str = self._tokenizer.decode(list(ids), skip_special_tokens=not special)
         return found
 
+    def placed(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """The same, and where each token begins and ends in the text; those that were added are empty."""
+        if len(text) > MOST_CHARACTERS:
+            raise InvalidRequest(f"A text has at most {MOST_CHARACTERS} characters, not {len(text)}.")
+        encoded = self._tokenizer.encode(text)
+        return list(encoded.ids), list(encoded.offsets)
+
+    def numbers(self, *tokens: str) -> list[int]:
+        """Ids of tokens that the tokenizer has."""
+        found = [self._tokenizer.token_to_id(token) for token in tokens]
+        return [number for number in found if number is not None]
+
 
 def padded(ids: Sequence[int], length: int) -> npt.NDArray[np.int64]:
     """[length] numbers, filled up with zeros; too many lose what is before the last, which ends the text."""

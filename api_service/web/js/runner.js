@@ -24,7 +24,7 @@ export function startRunner(store) {
     const { signal } = abort;
     store.set({ run: { ...store.get().run, state: "running" } });
     try {
-      const answer = await infer(taskOf(model.task).route, requestOf(store.get()), signal);
+      const answer = await infer(routeOf(store.get()), requestOf(store.get()), signal);
       if (!signal.aborted) store.set({ run: { state: "done", model, picture, ...answer } });
     } catch (error) {
       if (!signal.aborted) store.set({ run: { state: "failed", error } });
@@ -50,4 +50,10 @@ export function requestOf(state, imageValue = state.picture?.base64) {
     ...(classes.length > 0 ? { class_filter: classes } : {}),
     ...(taskOf(model.task).asked?.(state) ?? {}),
   };
+}
+
+/** Where it goes: some tasks have several routes for what they are told. */
+export function routeOf(state) {
+  const { route } = taskOf(state.model.task);
+  return typeof route === "function" ? route(state) : route;
 }

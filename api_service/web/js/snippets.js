@@ -2,12 +2,11 @@
 
 import { address } from "./api.js";
 import { hasKey } from "./key.js";
-import { requestOf } from "./runner.js";
-import { taskOf } from "./tasks/index.js";
+import { requestOf, routeOf } from "./runner.js";
 
 /** curl with the picture read by the shell; the body goes through stdin because a picture is longer than a command line may be. */
 export function curl(state) {
-  const url = address(taskOf(state.model.task).route);
+  const url = address(routeOf(state));
   const body = JSON.stringify(requestOf(state, ""), null, 2);
   const image = `"value": "$(base64 < ${shellQuoted(fileOf(state))} | tr -d '\\n')"`;
   // In a here-document the shell expands \, $ and `; a label must not.
@@ -18,7 +17,7 @@ export function curl(state) {
 
 /** Python with requests. */
 export function pythonRequests(state) {
-  const url = address(taskOf(state.model.task).route);
+  const url = address(routeOf(state));
   const { model_id: model, image: _image, ...options } = requestOf(state, "");
   const lines = Object.entries(options).map(([name, value]) => `        ${python(name)}: ${python(value)},\n`);
   const os = hasKey() ? "import os\n" : "";

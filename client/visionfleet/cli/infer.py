@@ -40,7 +40,8 @@ def infer(  # noqa: PLR0913 - one parameter per option
     confidence: Annotated[float | None, typer.Option(min=0, max=1, help="Lowest confidence reported.")] = None,
     iou: Annotated[float | None, typer.Option(min=0, max=1, help="Overlap above which the weaker box goes.")] = None,
     prompt: Annotated[
-        str | None, typer.Option(help="What to ask a model that reads prompts, such as '<CAPTION>' or a question.")
+        str | None,
+        typer.Option(help="A question for models that write; what to find, with commas, for those that search."),
     ] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Tokens of a written answer at most.")] = None,
     save: Annotated[

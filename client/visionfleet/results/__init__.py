@@ -46,6 +46,7 @@ READERS: dict[str, Callable[[str, Mapping[str, Any], Mapping[str, float]], Resul
     "ocr": reading,
     "workflow": workflow_outputs,
     "lmm": writing,
+    "open-vocabulary-detection": detections,
 }
 
 

@@ -71,3 +71,12 @@ def test_sam2(newest: Sdk) -> None:
         mask = np.zeros((360, 640), np.uint8)
         cv2.fillPoly(mask, [np.array(ring, np.int32) for ring in row["masks"]], 1)
         assert mask.mean() == pytest.approx(share, abs=0.03)
+
+
+def test_yolo_world(newest: Sdk) -> None:
+    found = newest.call("infer_from_yolo_world", image(WIDE), class_names=["a red circle", "square"], confidence=0.05)
+    (answer,) = found
+    assert answer["image"] == {"width": 640, "height": 360}
+    assert {row["class"] for row in answer["predictions"]} <= {"a red circle", "square"}
+    assert answer["predictions"]
+    assert answer["predictions"][0]["confidence"] > 0.05

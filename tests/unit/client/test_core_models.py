@@ -6,7 +6,7 @@ import base64
 
 import numpy as np
 import pytest
-from visionfleet import Client, Prompt
+from visionfleet import Client, Prompt, wire
 from visionfleet.errors import BadAnswer
 from visionfleet.results import DepthMap, parse
 
@@ -71,3 +71,13 @@ def test_segment(client: Client, server: FakeServer) -> None:
     assert second["box"] == {"x": 2, "y": 1, "width": 4, "height": 2}
     with pytest.raises(BadAnswer):
         client.segment(b"picture", [])
+
+
+def test_words_go_to_the_route_of_detectors_that_read_them() -> None:
+    call = wire.infer_call(
+        "open-vocabulary-detection", "m", b"picture", {"prompt": "a dog, a cat ,", "confidence": 0.2}
+    )
+    assert (call.path, call.json["text"], call.json["confidence"]) == ("/yolo_world/infer", ["a dog", "a cat"], 0.2)
+    baked = wire.infer_call("object-detection", "m", b"picture", {"texts": ["a dog"]})
+    assert (baked.path, baked.json["text"]) == ("/yolo_world/infer", ["a dog"])
+    assert wire.infer_call("object-detection", "m", b"picture", {}).path == "/infer/object_detection"

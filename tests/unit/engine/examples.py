@@ -217,6 +217,18 @@ def florence_2() -> Example:
     return Example({}, net="florence2")
 
 
+def yolo_world() -> Example:
+    return Example({}, net="yolo-world")
+
+
+def grounding_dino() -> Example:
+    return Example({}, net="grounding-dino")
+
+
+def owlv2() -> Example:
+    return Example({}, net="owlv2")
+
+
 def sam() -> Example:
     return Example({}, net="sam-meta")
 
@@ -248,6 +260,9 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "trocr": trocr,
     "pp-ocr": pp_ocr,
     "florence-2": florence_2,
+    "yolo-world": yolo_world,
+    "grounding-dino": grounding_dino,
+    "owlv2": owlv2,
     "sam": sam,
     "sam2": sam2,
     "yolov10": yolov10,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -106,7 +106,10 @@ class Session:
 
 
 class Runtime:
-    """What sessions are made with: providers of the hardware profile, threads, memory options."""
+    """What sessions are made with: providers of the hardware profile, threads, memory options.
+
+    ``shelf`` is what workers share, ``model_of`` how a model gets at another one, which is then loaded once for all.
+    """
 
     def __init__(self, settings: EngineSettings) -> None:
         profile = load_profile(settings.profile_path)
@@ -127,6 +130,7 @@ class Runtime:
         self._share = max(1, self.threads // self.profile.runs)
         self.remembered_bytes: int = settings.remembered_bytes
         self.shelf: Shelf | None = None
+        self.model_of: Callable[[str], Any] | None = None
 
     @property
     def hardware(self) -> str:

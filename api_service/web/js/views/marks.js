@@ -95,6 +95,7 @@ export function startMarks(store) {
   store.on(["marks", "picture"], () => paint());
   store.on(["modelId"], ({ model }) => {
     kind = taskOf(model.task).marks ?? null;
+    if (kind === "boxes" && model.family !== "owlv2") kind = null; // the others are told in words only
     cross = null;
     byId("marks-card").hidden = !kind;
     byId("marks-hint").textContent = HINTS[kind] ?? "";
