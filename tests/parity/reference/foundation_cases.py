@@ -94,6 +94,8 @@ def write(folder: Path, manifest: dict[str, Any], answers: dict[str, np.ndarray]
     files = sorted(path for path in folder.iterdir() if path.suffix == ".onnx" or path.name == "tokenizer.json")
     hashes = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
     text = json.dumps({"id": folder.name, **manifest, "files": hashes, "licence": "Apache-2.0"}, indent=1)
+    if "generation" in manifest:  # as exporters have it beside the graphs; model.json goes before it
+        (folder / "generation_config.json").write_text(json.dumps(manifest["generation"], indent=1) + "\n")
     (folder / "model.json").write_text(text + "\n")
     np.savez_compressed(folder / "answers.npz", **answers)
 
