@@ -204,7 +204,7 @@ def test_pictures_show_something(tmp_path: Path, family: str) -> None:
     assert (shown > 60).mean() > 0.01
 
 
-@pytest.mark.parametrize("family", [family.name for family in registry()])
+@pytest.mark.parametrize("family", [f.name for f in registry() if not examples.EXAMPLES[f.name]().net])
 def test_the_proposal_of_inspect_runs(tmp_path: Path, family: str) -> None:
     path = examples.graph(tmp_path / "m" / "weights.onnx", family)
     chosen = inspect(path, "m", family)
