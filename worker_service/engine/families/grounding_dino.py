@@ -15,6 +15,7 @@ from shared.errors import InferenceFailed, InvalidRequest, ModelLoadFailed
 from worker_service.engine.artifacts import Package
 from worker_service.engine.family import Family, Guess, Model, Raw
 from worker_service.engine.open_vocabulary import TASK, Array, Asked, OpenModel, OpenParams, no_extras
+from worker_service.engine.runtime.batch import Batcher
 from worker_service.engine.runtime.session import Runtime, Session
 from worker_service.engine.runtime.signature import GraphSignature
 from worker_service.engine.tokens import FILE, Tokenizer
@@ -41,6 +42,8 @@ class GroundingDinoModel(OpenModel):
         super().__init__(package, session, runtime)
         if not is_grounding(session.signature):
             raise ModelLoadFailed(f"Family grounding-dino reads images and {IDS}. Seen: {session.signature}.")
+        # One at a time: an image's answers must not depend on its neighbours, and exports differ in what they bake in.
+        self._batcher = Batcher(session, 1)
         outputs = [spec.name for spec in session.signature.outputs]
         self._logits = outputs.index("logits")
         self._boxes = next(i for i, name in enumerate(outputs) if name in ("pred_boxes", "boxes"))
