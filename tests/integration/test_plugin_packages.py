@@ -57,6 +57,7 @@ def system(redis_url: str, tmp_path: Path, site: Path) -> Iterator[Processes]:
         tmp_path,
         PYTHONPATH=os.pathsep.join((str(ROOT), str(site))),
         VISIONFLEET_WORKFLOW_PLUGINS="named_blocks",
+        VISIONFLEET_WORKFLOW_PRELOAD="true",
     )
     processes.api()
     processes.worker()
@@ -89,7 +90,8 @@ def test_both_are_described_and_run_beside_the_core_blocks(system: Processes) ->
 
 def test_a_plugin_that_cannot_be_imported_is_told_by_name(redis_url: str, tmp_path: Path, site: Path) -> None:
     (site / "installed_blocks" / "shouting.py").write_text("import a_library_that_is_missing\n")
-    processes = Processes(redis_url, tmp_path, PYTHONPATH=os.pathsep.join((str(ROOT), str(site))))
+    paths = os.pathsep.join((str(ROOT), str(site)))
+    processes = Processes(redis_url, tmp_path, PYTHONPATH=paths, VISIONFLEET_WORKFLOW_PRELOAD="true")
     processes.api()
     processes.worker()
     try:
