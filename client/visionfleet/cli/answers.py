@@ -17,10 +17,12 @@ def show_answer(name: str, answer: Result) -> None:
         show_classes(f"{name}: {answer.top or ', '.join(answer.predicted) or 'none'}{took}", answer)
     elif isinstance(answer, Reading):
         say(f"{name}: {counted(len(answer.text.split()), 'word')}{took}", "bold")
-        say(answer.text)
+        for line in answer.text.split("\n"):  # an end of line inside a text would be shown as a stray character
+            say(line)
     elif isinstance(answer, Writing):
         say(f"{name}: {answer.model}{took}", "bold")
-        say(answer.text)
+        for line in answer.text.split("\n"):  # an end of line inside a text would be shown as a stray character
+            say(line)
     else:
         say(f"{name}: {answer.task}{took}", "bold")
         say(answer.to_json())
