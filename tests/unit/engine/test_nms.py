@@ -84,7 +84,7 @@ def test_overlap_is_intersection_over_union() -> None:
 @given(hnp.arrays(np.float32, st.integers(0, 60), elements=st.floats(0, 1, width=32)), st.integers(1, 20))
 def test_candidates_are_the_best_above_the_threshold(scores: Any, limit: int) -> None:
     chosen = best_candidates(scores, 0.5, limit)
-    expected = np.sort(scores[scores >= np.float32(0.5)])[::-1][:limit]
+    expected = np.sort(scores[scores > np.float32(0.5)])[::-1][:limit]
     assert np.sort(scores[chosen])[::-1].tolist() == expected.tolist()
     assert len(set(chosen.tolist())) == len(chosen)
 
