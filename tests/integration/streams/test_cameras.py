@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 
 import psutil
 import pytest
@@ -49,7 +50,15 @@ async def test_a_camera_that_hangs(system: System, camera: Camera) -> None:
     await system.flowing(stream)
 
 
-async def test_a_camera_that_changes_its_resolution(system: System, camera: Camera) -> None:
+@pytest.fixture
+def own_camera() -> Iterator[Camera]:
+    """One that may be left at half its size."""
+    with Camera() as started:
+        yield started
+
+
+async def test_a_camera_that_changes_its_resolution(system: System, own_camera: Camera) -> None:
+    camera = own_camera
     stream = await system.create(camera.url)
     sizes: dict[int, int] = {}
     while len(sizes) < 2:
