@@ -291,7 +291,7 @@ def test_smolvlm_is_asked_what_is_in_the_image() -> None:
     }
     picture = np.zeros((40, 60, 3), np.uint8)
     assert run_workflow(definition, {"image": picture}, services=Services(models=executor)) == [{"said": "a cat"}]
-    assert executor.calls[0].params == {"prompt": "Describe what's in this image."}
+    assert executor.calls[0].params == {"prompt": "What does this picture show?"}
 
 
 def step_outputs(kind: str, answers: dict[str, Any], before: list[dict[str, Any]], **fields: Any) -> tuple[Any, Any]:

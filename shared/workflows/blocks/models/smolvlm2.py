@@ -13,7 +13,7 @@ from shared.workflows.fields import ImageRef, ModelIdRef, StepFields
 from shared.workflows.images import WorkflowImage
 from shared.workflows.models import ModelCall
 
-QUESTION = "Describe what's in this image."
+QUESTION = "What does this picture show?"
 
 
 class SmolVLM2(Block):
