@@ -76,4 +76,8 @@ def test_three_ways_one_answer(family: str, models: Path, served: Launched, monk
     assert type(here) is type(served_now) is type(as_a_job)
     assert type(here) is not Result
     assert here.rows()
-    assert plain(here) == plain(served_now) == plain(as_a_job)
+    whole, told = plain(here), plain(served_now)
+    assert whole == plain(as_a_job)
+    if FAMILIES[family] == "ocr":  # the contract's routes tell the text and neither the image's size nor a count
+        whole, told = whole["result"], told["result"]
+    assert whole == told
