@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -90,8 +91,18 @@ def read(cls: type[S]) -> S:
     except ValidationError as refused:
         lines = [f"{variable}: {problem}" for variable, problem in problems_of(cls, refused).values()]
         raise SystemExit("\n".join(["The settings cannot be used:", *lines])) from None
-    except SettingsError as refused:  # a list that is no JSON
-        raise SystemExit(f"The settings cannot be used: {refused}.") from None
+    except SettingsError as refused:
+        raise SystemExit(f"The settings cannot be used:\n{_no_json(cls, refused)}") from None
+
+
+def _no_json(cls: type[BaseSettings], refused: SettingsError) -> str:
+    """The library names the field only."""
+    found = re.search(r'field "(\w+)"', str(refused))
+    if found is None or found[1] not in cls.model_fields:
+        return str(refused)
+    field = cls.model_fields[found[1]]
+    variable = used_of(found[1], field) or variables_of(found[1], field)[0]
+    return f'{variable}: this is no JSON; write a list as ["a", "b"]'
 
 
 class RedisSettings(BaseSettings):

@@ -1,6 +1,6 @@
 """One source of one stream: frames taken, processed up to the window at a time, and given out in order.
 
-    camera ─offer─> subscription ─next─> begin (window) ─> order ─> finish (state) ─> sinks
+    camera ─offer─> subscription ─next─> begin (window, turns) ─> order ─> finish (state) ─> sinks
 
 The queue of begun frames is the reorder buffer: its head is awaited first, and every frame ends (with its result, an
 error or its deadline), so that none can hold up those behind it for longer than that.
@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import structlog
@@ -22,6 +23,7 @@ from stream_service.figures import Figures
 from stream_service.frame import Frame, FrameResult
 from stream_service.processor import Outcome, Processor
 from stream_service.subscription import Subscription
+from stream_service.turns import Turns
 
 log = structlog.get_logger(__name__)
 Emit = Callable[[Frame, Outcome, float], Awaitable[None]]
@@ -46,6 +48,8 @@ class Lane:
         self.sequence = 0
         self.held = False
         self.window = 1
+        self.turns: Turns | None = None
+        """Of the model whose workers all cameras share; None: bounded by the window alone."""
         self._emit = emit
         self._order: asyncio.Queue[tuple[Frame, asyncio.Task[Outcome]] | None] = asyncio.Queue()
         self._room = asyncio.Event()
@@ -86,12 +90,21 @@ class Lane:
             while self.held or self.in_flight >= self.window:
                 self._room.clear()
                 await self._room.wait()
-            frame = await self.subscription.next()
+            await self.subscription.filled()
+            turns = self.turns if self.subscription.live else None
+            if turns is not None:
+                await turns.take()
+            frame = await self.subscription.next()  # the newest by now
             if frame is None:
+                if turns is not None:
+                    turns.give_back()
                 break
             self.processor.live = self.subscription.live
             self.in_flight += 1
-            self._order.put_nowait((frame, asyncio.create_task(self.processor.begin(frame))))
+            begun = asyncio.create_task(self.processor.begin(frame))
+            if turns is not None:
+                begun.add_done_callback(partial(_over, turns))
+            self._order.put_nowait((frame, begun))
         self._order.put_nowait(None)
 
     async def _give(self) -> None:
@@ -124,6 +137,10 @@ class Lane:
         except Exception:
             log.exception("frame.failed", source=frame.source_id, frame=frame.number)
             return Outcome(cause="model_failed", error=BROKEN)
+
+
+def _over(turns: Turns, _: asyncio.Task[Outcome]) -> None:
+    turns.give_back()
 
 
 def result_of(stream_id: str, epoch: int, sequence: int, ended: tuple[Frame, Outcome, float]) -> FrameResult:

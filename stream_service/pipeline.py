@@ -28,11 +28,12 @@ from stream_service.processor import Outcome, Processor
 from stream_service.runner import SinkRunner
 from stream_service.settings import StreamSettings
 from stream_service.subscription import Subscription
+from stream_service.turns import Crowd, Turns
 
 log = structlog.get_logger(__name__)
 ALWAYS = ("feed", "preview")
 LIVE_WINDOW, SHARED_WINDOW, FILE_WINDOW = 1, 2, 8
-"""Measured: 1 is fastest for a lone camera, 2 fills batches when cameras share a model; files hide their round trip."""
+"""Measured: 1 is fastest for a lone camera, 2 fills batches when few share a model; files hide their round trip."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Parts:
     settings: StreamSettings
     sinks: Registry[type[sinks.Sink]]
     processor: Callable[[PipelineSpec, SourceSpec, str, Rights], Processor]
+    turns: Crowd
 
 
 class Pipeline:
@@ -107,8 +109,8 @@ class Pipeline:
     def set_windows(self, sharing: int) -> None:
         """Adjust how many frames are in flight; ``sharing`` is how many live sources use this stream's model."""
         for lane in self.lanes.values():
-            live = SHARED_WINDOW if sharing > 1 else LIVE_WINDOW
-            lane.window = self._spec.window or (live if lane.subscription.live else FILE_WINDOW)
+            own = live_window(sharing, lane.turns) if lane.subscription.live else FILE_WINDOW
+            lane.window = self._spec.window or own
 
     def report(self) -> dict[str, Any]:
         """What clients see, and what a next owner begins with."""
@@ -172,6 +174,7 @@ class Pipeline:
             return None
         lane = Lane(subscription, camera, processor, figures, partial(self._emit, source.id))
         lane.done = skip
+        lane.turns = self._parts.turns.of(self._spec)
         self.lanes[source.id] = lane
         lane.start()
         return lane
@@ -235,6 +238,12 @@ class Pipeline:
             result.run = f"{self._restarts}:{digest(lane.subscription.spec.reference)}"
         for _, runner in self._sinks:
             await runner.put(result, live=lane.subscription.live)
+
+
+def live_window(sharing: int, turns: Turns | None) -> int:
+    """Frames in flight of each of so many live sources that share a model. One each may be enough to go round."""
+    few = sharing > 1 and (turns is None or sharing < turns.limit)
+    return SHARED_WINDOW if few else LIVE_WINDOW
 
 
 @lru_cache(maxsize=256)

@@ -32,6 +32,7 @@ from stream_service.probes import Probes
 from stream_service.processor import Processor
 from stream_service.settings import StreamSettings
 from stream_service.supervisor import Supervisor
+from stream_service.turns import Crowd
 from stream_service.webrtc.reception import Reception
 from stream_service.workflow import WorkflowMachinery, WorkflowProcessor
 
@@ -75,14 +76,15 @@ class Service:
         dispatcher = Dispatcher(settings, settings)
         hub = Hub(settings)
         encoders = ThreadPoolExecutor(settings.stream_encode_threads, "encode")
-        machinery = Machinery(dispatcher, FleetWatch(view), encoders, Budget(settings.stream_inflight_bytes))
+        fleet = FleetWatch(view)
+        machinery = Machinery(dispatcher, fleet, encoders, Budget(settings.stream_inflight_bytes))
 
         threads = ThreadPoolExecutor(settings.stream_workflow_threads, "workflow")
         rules = WorkflowSettings()
         counters = connect(settings)
         workflows = WorkflowMachinery(threads, Executor(rules.workflow_concurrent_steps), rules, counters)
 
-        parts = Parts(hub, settings, sink.registry(), partial(processor, machinery, workflows))
+        parts = Parts(hub, settings, sink.registry(), partial(processor, machinery, workflows), Crowd(fleet))
         ownership = Ownership(client, settings, self.replica, settings.stream_lease_s)
         await dispatcher.start()
         log.info("streams.ready", replica=self.replica)

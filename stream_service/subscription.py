@@ -64,18 +64,23 @@ class Subscription:
             return
         self._put(frame)
 
-    async def next(self) -> Frame | None:
-        """The next frame to process, or None at the end."""
+    async def filled(self) -> None:
+        """Wait until ``next`` would return at once."""
         while True:
             with self._changed:
-                if self._frames:
-                    frame = self._frames.popleft()
-                    self._changed.notify_all()
-                    return frame
-                if self.ended or self._closed:
-                    return None
+                if self._frames or self.ended or self._closed:
+                    return
                 self._ready.clear()
             await self._ready.wait()
+
+    async def next(self) -> Frame | None:
+        """The next frame to process, or None at the end."""
+        await self.filled()
+        with self._changed:
+            if not self._frames:
+                return None
+            self._changed.notify_all()
+            return self._frames.popleft()
 
     def end(self, failure: VisionfleetError | None = None) -> None:
         """No more frames will come. For any thread."""

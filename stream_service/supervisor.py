@@ -104,6 +104,7 @@ class Supervisor:
         self._parts.hub.watch()
         for pipeline in list(self.pipelines.values()):
             await self._tend_safely(pipeline)
+        await self._parts.turns.adapt()
         sharing = Counter(model_of(pipeline) for pipeline in self.pipelines.values() for _ in pipeline.lanes)
         for pipeline in self.pipelines.values():
             pipeline.set_windows(sharing[model_of(pipeline)])

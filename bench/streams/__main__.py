@@ -1,7 +1,8 @@
 """Cameras: how old answers are and how many come, from 1 to 16, in the same run on the same machine.
 
 ours      RTSP -> stream service -> queue -> a worker process -> the place where sinks take results.
-loop      a plain OpenCV loop with the same engine, all cameras in one process.
+loop      a plain OpenCV loop with the same engine, all cameras in one process. What had come before it began to read is
+          thrown away first; when the model is slower than the cameras (choose ``--fps``), its age grows nevertheless.
 roboflow  Roboflow's InferencePipeline with the same network (``--roboflow PYTHON`` of an environment that has it).
 
 All cameras send one film, in which each picture carries its number: the age of an answer is the time since the camera
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +36,30 @@ SIZE = (640, 360)
 
 
 def alone(models: Path, model: str, threads: int, seconds: float) -> float:
-    """Images per second of the engine with nothing else to do: pictures lie ready, batches as the worker's."""
+    """Images per second of the engine with nothing else to do, pictures lying ready: the best of the ways in which a
+    worker may run it, alone or side by side, one image or a batch at a time.
+    """
     engine = Engine(EngineSettings(model_dirs=(models,), intra_op_threads=threads))
-    images = [film.picture(number, *SIZE, 100) for number in (10, 40)]
-    engine.infer(model, images)
-    began, done = time.perf_counter(), 0
-    while time.perf_counter() - began < seconds:
-        assert not any(isinstance(answer, Exception) for answer in engine.infer(model, images))
-        done += len(images)
+    most, runs = engine.runtime.max_batch, engine.runtime.profile.runs
+    together(engine, model, most, runs, 1.0)  # opens what runs side by side need
+    ways = ((1, 1), (most, 1), (1, runs), (most, runs))
+    return max(together(engine, model, batch, side, seconds / len(ways)) for batch, side in ways)
+
+
+def together(engine: Engine, model: str, batch: int, runs: int, seconds: float) -> float:
+    """Images per second of so many runs side by side, each of a batch."""
+    images = [film.picture(number, *SIZE, 100) for number in range(10, 10 + batch)]
+    began = time.perf_counter()
+
+    def run(_: int) -> int:
+        done = 0
+        while time.perf_counter() - began < seconds:
+            assert not any(isinstance(answer, Exception) for answer in engine.infer(model, images))
+            done += batch
+        return done
+
+    with ThreadPoolExecutor(runs) as threads:
+        done = sum(threads.map(run, range(runs)))
     return done / (time.perf_counter() - began)
 
 

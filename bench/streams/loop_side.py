@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import cv2
@@ -11,12 +12,23 @@ from worker_service.engine.engine import Engine
 from worker_service.settings import EngineSettings
 
 
+def drain(capture: cv2.VideoCapture, fps: float) -> None:
+    """Throw away what came while it was opened: until a picture lets itself be waited for."""
+    while True:
+        began = time.perf_counter()
+        assert capture.grab(), "the camera is gone"
+        if time.perf_counter() - began > 0.5 / fps:
+            return
+
+
 def main() -> None:
     given = options()
     settings = EngineSettings(model_dirs=(Path(given["models"]),), intra_op_threads=given["threads"])
     engine = Engine(settings)
     engine.get(given["model"])
     captures = [cv2.VideoCapture(url) for url in given["urls"]]
+    for capture in captures:
+        drain(capture, given["fps"])
     watch = Watch(given)
     while not watch.over:
         for camera, capture in enumerate(captures):

@@ -21,10 +21,12 @@ from stream_service.frame import Frame
 from stream_service.hub import Hub
 from stream_service.lane import Lane
 from stream_service.model import Machinery, ModelProcessor
-from stream_service.pipeline import LIVE_WINDOW, SHARED_WINDOW
+from stream_service.pipeline import live_window
 from stream_service.processor import Outcome
 from stream_service.settings import StreamSettings
 from stream_service.subscription import Subscription
+from stream_service.supervisor import ROUND_S
+from stream_service.turns import Crowd
 
 
 async def main() -> None:
@@ -47,15 +49,20 @@ async def main() -> None:
         else:
             watch.saw(frame.source_index, frame.picture.bgr())
 
-    lanes = []
+    crowd = Crowd(fleet)
+    lanes: list[Lane] = []
     for index, source in enumerate(spec.sources):
         subscription = Subscription(source, None, index)
         processor = ModelProcessor(spec, spec.model, ("bench", EVERYTHING), machinery)
         lane = Lane(subscription, hub.join(subscription), processor, Figures(), emit)
-        lane.window = SHARED_WINDOW if len(spec.sources) > 1 else LIVE_WINDOW
+        lane.turns = crowd.of(spec)
         lane.start()
         lanes.append(lane)
-    await asyncio.sleep(given["warm"] + given["seconds"])
+    while not watch.over:
+        await crowd.adapt()
+        for lane in lanes:
+            lane.window = live_window(len(lanes), lane.turns)
+        await asyncio.sleep(ROUND_S)
     for lane in lanes:
         await lane.stop()
     hub.close()

@@ -199,6 +199,7 @@ class Session:
         self._camera = camera if camera is not None else self._parts.hub.join(subscription)
         self._lane = Lane(subscription, self._camera, processor, Figures(), self._emit)
         self._lane.window = WINDOW if self.offer.realtime else FILE_WINDOW
+        self._lane.turns = self._parts.turns.of(self._spec)
         self._lane.start()
 
     async def _emit(self, frame: Frame, outcome: Outcome, _age_ms: float) -> None:

@@ -21,6 +21,7 @@ import av
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription, VideoStreamTrack
 
 from shared.access.rights import EVERYTHING, Rights
+from shared.fleet.state import Fleet
 from shared.streams.offers import Offered, OfferSpec
 from shared.streams.spec import ModelSpec, PipelineSpec, SourceSpec
 from stream_service import sink
@@ -29,6 +30,7 @@ from stream_service.hub import Hub
 from stream_service.pipeline import Parts
 from stream_service.processor import Outcome, Processor
 from stream_service.settings import StreamSettings
+from stream_service.turns import Crowd
 from stream_service.webrtc.session import Session
 from tests.cameras import film
 from tests.cameras.camera import Camera
@@ -57,7 +59,10 @@ def parts(**settings: Any) -> Parts:
         assert spec.model is not None
         return Numbers()
 
-    return Parts(Hub(made), made, sink.registry(), processor)
+    async def fleet() -> Fleet:
+        return Fleet()
+
+    return Parts(Hub(made), made, sink.registry(), processor, Crowd(fleet))
 
 
 class Film(VideoStreamTrack):

@@ -143,7 +143,7 @@ def test_pools_scale_on_their_own_backlog(overlay: str) -> None:
     assert all(trigger["type"] == "prometheus" for trigger in triggers)
     assert all(float(trigger["metadata"]["threshold"]) > 0 for trigger in triggers)
     assert all(f'hardware=~"{overlay}|any"' in query for query in queries)
-    found = {re.findall(r"[a-z_]{12,}", query)[0] for query in queries}
+    found = {re.findall(r"[a-z]+_[a-z_]+(?={)", query)[0] for query in queries}
     assert found == {"queue_backlog_seconds", "visionfleet_queue_oldest_seconds"}
 
 

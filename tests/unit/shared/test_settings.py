@@ -84,7 +84,7 @@ def test_a_value_that_does_not_fit_is_told_by_the_name_that_was_used(monkeypatch
     ]
     assert "hunter2" not in str(ended.value)
     monkeypatch.setenv("VISIONFLEET_IMAGE_FOLDERS", "no json")
-    with pytest.raises(SystemExit, match="image_folders"):
+    with pytest.raises(SystemExit, match="VISIONFLEET_IMAGE_FOLDERS: this is no JSON"):
         read(ApiSettings)
 
 
