@@ -85,7 +85,17 @@ class Lane:
         self.held = held
         self._room.set()
 
+    async def _prepare(self) -> None:
+        """Load what the processor needs while nothing waits: a first frame that did would grow old meanwhile."""
+        try:
+            await self.processor.prepare()
+        except VisionfleetError as error:
+            log.warning("stream.not_prepared", source=self.subscription.spec.id, code=error.code)  # frames say why
+        except Exception:
+            log.exception("stream.not_prepared", source=self.subscription.spec.id)
+
     async def _take(self) -> None:
+        await self._prepare()
         while True:
             while self.held or self.in_flight >= self.window:
                 self._room.clear()

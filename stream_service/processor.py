@@ -38,7 +38,10 @@ class Processor:
         return False
 
     async def prepare(self) -> None:
-        """Find out what is wrong with the specification. Raises VisionfleetError."""
+        """Load what frames will need, before the first one is taken; what is wrong with the specification shows.
+
+        Raises VisionfleetError.
+        """
 
     async def begin(self, frame: Frame) -> Outcome:
         """The part without state. Never raises; a failure is an outcome."""

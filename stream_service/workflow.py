@@ -117,7 +117,7 @@ class WorkflowProcessor(Processor):
 
     @override
     async def prepare(self) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._own.threads, self._compiled)
+        await asyncio.get_running_loop().run_in_executor(self._own.threads, self._loaded)
 
     @override
     async def finish(self, frame: Frame, outcome: Outcome) -> Outcome:
@@ -179,6 +179,11 @@ class WorkflowProcessor(Processor):
             trace={"stream": self._stream_id},
             owner=self._rights.owner,
         )
+
+    def _loaded(self) -> None:
+        import shared.workflows.session  # noqa: F401, PLC0415 - as the compiler
+
+        self._compiled()
 
     def _compiled(self) -> Plan:
         from shared.workflows.compiler import compile_workflow  # noqa: PLC0415 - seconds, for streams with workflows only

@@ -7,7 +7,7 @@ import gzip
 import json
 import struct
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ pytest.importorskip("aiortc", reason="WebRTC needs Python 3.11 or newer")
 
 import av
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription, VideoStreamTrack
+from aiortc.mediastreams import MediaStreamError
 
 from shared.access.rights import EVERYTHING, Rights
 from shared.fleet.state import Fleet
@@ -98,8 +99,9 @@ class Client:
 
     def _watch(self, track: Any) -> None:
         async def read() -> None:
-            while True:
-                self.pictures.append(await track.recv())
+            with suppress(MediaStreamError):  # its end
+                while True:
+                    self.pictures.append(await track.recv())
 
         self._task = asyncio.create_task(read())
 

@@ -40,7 +40,7 @@ async def test_a_tracker_remembers_from_frame_to_frame(system: System, camera: C
     }
     definition = workflow(DETECT, track, output="$steps.track.tracked_detections")
     stream = await system.create(camera.url, model=False, workflow={"specification": definition})
-    await system.consumed(stream)  # it waited for the blocks to be loaded, about as long as a frame may: a gap follows
+    await system.consumed(stream)  # the tracker's libraries come with its first run, and a gap may follow
     ids: dict[str, set[int]] = {}
     for _ in range(12):
         result = await system.consumed(stream)

@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 import numpy as np
+import pytest
 from typing_extensions import override
 
 from shared.errors import InferenceFailed
@@ -106,6 +107,43 @@ async def test_a_new_connection_resets_what_has_state() -> None:
     processor = Scripted({})
     await ran(processor, [frame(1), frame(2), frame(3, session=2), frame(4, session=2)], window=2)
     assert processor.resets == 2  # the first connection counts too
+
+
+class Slow(Scripted):
+    """Is ready when ``loaded`` is set."""
+
+    def __init__(self, fails: Exception | None = None) -> None:
+        super().__init__({})
+        self.loaded = asyncio.Event()
+        self.fails = fails
+
+    @override
+    async def prepare(self) -> None:
+        await self.loaded.wait()
+        if self.fails is not None:
+            raise self.fails
+
+
+@pytest.mark.parametrize("fails", [None, InferenceFailed("no such block"), ValueError("a mistake")])
+async def test_no_frame_waits_for_the_processor_to_be_ready(fails: Exception | None) -> None:
+    """What comes meanwhile is replaced by what is newer; what is wrong shows at the frames."""
+    processor, out = Slow(fails), asyncio.Queue[int]()
+
+    async def emit(frame: Frame, outcome: Outcome, age_ms: float) -> None:
+        del outcome, age_ms
+        out.put_nowait(frame.number)
+
+    subscription = Subscription(SPEC, None, 0)
+    lane = Lane(subscription, FakeCamera(), processor, Figures(), emit)  # type: ignore[arg-type]
+    lane.start()
+    for number in range(1, 6):
+        subscription.offer(frame(number))
+        await asyncio.sleep(0)
+    assert (processor.most, lane.in_flight) == (0, 0)
+    processor.loaded.set()
+    assert await asyncio.wait_for(out.get(), 10) == 5
+    assert subscription.counts == {"received": 5, "window_full": 4}
+    await lane.stop()
 
 
 async def test_live_keeps_the_newest_and_counts_the_rest() -> None:
