@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode
@@ -41,6 +41,11 @@ class EngineSettings(BaseSettings):
         validation_alias=also("EXECUTION_PROVIDERS", "ONNXRUNTIME_EXECUTION_PROVIDERS"),
         description="Execution providers of ONNX Runtime in order of preference, in place of the profile's, whose "
         "options hold for those that it names.",
+    )
+    provider_choice: Literal["", "first", "measured"] = Field(
+        "",
+        description="Which of the providers runs a model: the `first`, or the fastest by a short measurement when the "
+        "model is first loaded on this machine, kept in engine_cache (`measured`). Empty: what the profile says.",
     )
     required_providers: Names = Field(
         (),

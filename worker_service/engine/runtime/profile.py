@@ -40,7 +40,11 @@ class Build(_Strict):
 
 
 class Provider(_Strict):
-    """An execution provider of ONNX Runtime with its options; ``{engine_cache}`` stands for the cache folder."""
+    """An execution provider of ONNX Runtime with its options.
+
+    In them ``{engine_cache}`` stands for the cache folder, ``{threads}`` for the threads of a run and ``{streams}`` for
+    the runs that the session is made for.
+    """
 
     name: str
     options: dict[str, str | int | float | bool] = {}
@@ -55,6 +59,9 @@ class HardwareProfile(_Strict):
     providers: tuple[Provider, ...] = Field(min_length=1, description="In order of preference.")
     required_providers: tuple[str, ...] = Field((), description="Providers that on_missing is about.")
     on_missing: Literal["warn", "refuse"] = "warn"
+    choice: Literal["first", "measured"] = Field(
+        "first", description="Which of the providers runs a graph: the first, or the fastest here (choice.py)."
+    )
     max_batch: int = Field(ge=1, le=1024)
     runs: int = Field(1, ge=1, le=64, description="Model runs that a worker keeps going at the same time.")
     max_model_bytes: int = Field(0, ge=0, description="Memory for held models; 0 is no limit but their number.")

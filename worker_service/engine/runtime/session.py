@@ -14,6 +14,7 @@ import onnxruntime as ort
 
 from shared.errors import InferenceFailed, ModelLoadFailed
 from worker_service.engine.remembered import Shelf
+from worker_service.engine.runtime.choice import Choice, Providers
 from worker_service.engine.runtime.profile import BadProfile, HardwareProfile, load_profile
 from worker_service.engine.runtime.signature import GraphSignature, TensorSpec
 from worker_service.engine.runtime.threads import available_cpus
@@ -22,6 +23,7 @@ from worker_service.settings import EngineSettings
 
 log = logging.getLogger(__name__)
 CPU = "CPUExecutionProvider"
+ON_CPU = frozenset({CPU, "OpenVINOExecutionProvider"})
 SPIN_US = 100
 """Spans the waits between the operators of a run; longer spins take cores that others could use (bench/streams)."""
 SPIN_IS_TIMED = tuple(map(int, ort.__version__.split(".")[:2])) >= (1, 26)
@@ -128,6 +130,8 @@ class Runtime:
         self._crowd = Crowd()
         self._twin_bytes = settings.twin_max_mb * 2**20
         self._share = max(1, self.threads // self.profile.runs)
+        measured = (settings.provider_choice or self.profile.choice) == "measured"
+        self._choice = Choice(settings.engine_cache, self._opened) if measured else None
         self.remembered_bytes: int = settings.remembered_bytes
         self.shelf: Shelf | None = None
         self.model_of: Callable[[str], Any] | None = None
@@ -146,7 +150,8 @@ class Runtime:
         if any("{engine_cache}" in str(value) for p in self.profile.providers for value in p.options.values()):
             self._engine_cache.mkdir(parents=True, exist_ok=True)
         try:
-            session = ort.InferenceSession(str(path), self._options(self.threads), providers=self.providers)
+            providers = self._choice.among(path, self.providers) if self._choice else self.providers
+            session = self._opened(path, providers)
         except Exception as error:  # onnxruntime's errors share no base class of their own
             log.exception("cannot open %s", path)
             raise ModelLoadFailed(f"ONNX Runtime cannot load {path.name}; the worker's log says why.") from error
@@ -154,13 +159,19 @@ class Runtime:
             self.profile.check(session.get_providers())
         except BadProfile as error:
             raise ModelLoadFailed(str(error)) from error
-        return Session(session, path.parent.name, self._crowd, self._twin_of(path, session.get_providers()))
+        return Session(session, path.parent.name, self._crowd, self._twin_of(path, session, providers))
 
-    def _twin_of(self, path: Path, providers: Sequence[str]) -> Twin | None:
-        if self._share == self.threads or set(providers) != {CPU} or size_of(path) > self._twin_bytes:
+    def _twin_of(self, path: Path, session: ort.InferenceSession, providers: Providers) -> Twin | None:
+        if self._share == self.threads or set(session.get_providers()) - ON_CPU or size_of(path) > self._twin_bytes:
             return None
-        make = partial(ort.InferenceSession, str(path), self._options(self._share), providers=self.providers)
-        return Twin(path, make)
+        return Twin(path, partial(self._opened, path, providers, runs=self.profile.runs))
+
+    def _opened(self, path: Path, providers: Providers, runs: int = 1) -> ort.InferenceSession:
+        """For so many runs at the same time, which share the threads."""
+        own = {"{threads}": str(self.threads), "{streams}": str(runs)}
+        filled = [(name, {key: _filled(value, own) for key, value in options.items()}) for name, options in providers]
+        threads = max(1, self.threads // runs)
+        return ort.InferenceSession(str(path), self._options(threads), providers=filled)
 
     def _options(self, threads: int) -> ort.SessionOptions:
         options = ort.SessionOptions()
@@ -172,6 +183,12 @@ class Runtime:
         if self.brief:
             options.add_session_config_entry("session.intra_op.spin_duration_us", str(SPIN_US))
         return options
+
+
+def _filled(value: str, own: Mapping[str, str]) -> str:
+    for name, meant in own.items():
+        value = value.replace(name, meant)
+    return value
 
 
 def read_signature(path: Path) -> GraphSignature:
