@@ -16,20 +16,20 @@ from worker_service.engine.artifacts import Package
 from worker_service.engine.family import Family, Guess, Image, Model, Prepared, Raw
 from worker_service.engine.generation.decoder import MERGED, TWO, Decoder
 from worker_service.engine.generation.loop import Request, generate
-from worker_service.engine.generation.options import FILE as CONFIG
 from worker_service.engine.generation.options import ask_of, options_of
 from worker_service.engine.generation.outcome import account, packed, unpacked
+from worker_service.engine.generation.seen import HALF, guess_image
 from worker_service.engine.params import GenerationParams, parse
 from worker_service.engine.runtime.batch import Batcher
 from worker_service.engine.runtime.session import Runtime
 from worker_service.engine.runtime.signature import GraphSignature
 from worker_service.engine.text_results import ReadText
-from worker_service.engine.tokens import FILE, Tokenizer
+from worker_service.engine.tokens import Tokenizer
 from worker_service.engine.vision.fit import fit
 
 ENCODER = "encoder_model.onnx"
 DECODERS = ((MERGED,), TWO)
-MIDDLE, SIDE = (0.5, 0.5, 0.5), 384
+SIDE = 384
 STATES = "encoder_hidden_states"
 
 
@@ -91,10 +91,7 @@ class TrocrFamily:
 
     def guess(self, signature: GraphSignature) -> Guess:
         """The processor's settings, at the size of the encoder's image, or 384 pixels."""
-        image = signature.inputs[0] if signature.inputs else None
-        size = {"width": (image and image.fixed(3)) or SIDE, "height": (image and image.fixed(2)) or SIDE}
-        way = {"resize": "stretch", "interpolation": "antialias-linear", "mean": MIDDLE, "std": MIDDLE}
-        return Guess(classes=0, input={**size, **way}, beside=(FILE, CONFIG))
+        return guess_image(signature, SIDE, "antialias-linear", HALF, HALF)
 
     def matches_graphs(self, graphs: Mapping[str, GraphSignature]) -> float | None:
         """1.0 for an encoder that takes one image, and a decoder that looks at what it made."""
