@@ -46,7 +46,8 @@ TEMPLATES = {
     "macro": "{% macro said(message) %}{% if message.content is string %}{{ message.content | trim }}{% else %}"
     "{{ message.content | selectattr('type', 'equalto', 'text') | map(attribute='text') | join(' ') | trim }}"
     "{% endif %}{% endmacro %}{% for message in messages if message.role != 'system' %}[{{ loop.index }}/"
-    "{{ loop.length }}{{ '*' if loop.last }}] {{ message.role | upper }}: {{ said(message) }}{{ eos_token }}{% endfor %}",
+    "{{ loop.length }}{{ '*' if loop.last }}] {{ message.role | upper }}: {{ said(message) }}{{ eos_token }}"
+    "{% endfor %}",
     "json": "{{ messages | tojson }}{{ messages[-1].content | length }}{% for k, v in messages[0].items() %}{{ k }}"
     "{% endfor %}{{ messages | map(attribute='role') | list | tojson(indent=2) }}",
     "loops": "{% for message in messages %}{% if message.role == 'assistant' %}{% continue %}{% endif %}{% if "
