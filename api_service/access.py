@@ -13,6 +13,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import re
+from functools import lru_cache
 
 from aiohttp import web
 from yarl import URL
@@ -33,6 +34,8 @@ IN_BODY = re.compile(rb'"api_key"\s*:\s*"([A-Za-z0-9_-]{1,256})"')
 IN_PACKED_BODY = re.compile(rb"\xa7api_key(?:[\xa0-\xbf]|\xd9.)([A-Za-z0-9_-]{1,255})", re.DOTALL)
 """In msgpack: the field's name, then a text with its length before it. No key is longer than 255."""
 MOST_IN_BODY = 4
+NAMES = 256
+"""How many hosts are remembered by whether they are addresses, and whose."""
 ANYWHERE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 MISSING = (
@@ -173,6 +176,7 @@ def host_of(request: web.Request) -> str:
         return ""
 
 
+@lru_cache(NAMES)
 def is_loopback(host: str) -> bool:
     """Whether only this machine reaches what listens there."""
     if host == "localhost":
@@ -180,6 +184,7 @@ def is_loopback(host: str) -> bool:
     return is_address(host) and ipaddress.ip_address(host).is_loopback
 
 
+@lru_cache(NAMES)
 def is_address(host: str) -> bool:
     """Whether it is an IP address."""
     try:

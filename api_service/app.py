@@ -72,7 +72,8 @@ def create_app(settings: ApiSettings, backend: Backend | None = None) -> web.App
     app.on_response_prepare.append(add_headers)
     app.on_response_prepare.append(share)
     routes = discover(settings)
-    app[DOCS] = docs.read(routes) if settings.docs else {}
+    if settings.docs:
+        app[DOCS] = docs.Docs(routes)
     app[PAGES] = read_folder(settings.web_dir) if settings.playground else {}
     app[ROUTES_OF] = add_routes(app, routes)
     return app

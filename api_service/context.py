@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
@@ -27,6 +27,9 @@ from shared.usage.store import UsageStore
 from shared.webhooks.ledger import Ledger
 from shared.webhooks.secrets import SecretStore
 from shared.workflows.store import WorkflowStore
+
+if TYPE_CHECKING:
+    from api_service.docs import Docs
 
 SETTINGS = web.AppKey("SETTINGS", ApiSettings)
 BACKEND = web.AppKey("BACKEND", Backend)
@@ -53,7 +56,7 @@ USAGE = web.AppKey("USAGE", UsageStore)
 OFFERS = web.AppKey("OFFERS", Offers)
 PAGES: web.AppKey[dict[str, Asset]] = web.AppKey("PAGES")
 """Files of the playground by path."""
-DOCS: web.AppKey[dict[str, Asset]] = web.AppKey("DOCS")
+DOCS: web.AppKey[Docs] = web.AppKey("DOCS")
 """Files of the documentation by name."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import swagger_ui_bundle
@@ -32,12 +33,24 @@ START = b"""SwaggerUIBundle({ url: "/openapi.json", dom_id: "#swagger-ui", deepL
 BUNDLE_FILES = ("swagger-ui-bundle.js", "swagger-ui.css", "favicon-32x32.png")
 
 
-def read(routes: list[Route]) -> dict[str, Asset]:
-    """File name -> file."""
-    (script,) = Path(swagger_ui_bundle.__file__).parent.rglob("swagger-ui-bundle.js")
-    return {
-        **read_folder(script.parent, BUNDLE_FILES),
-        "index.html": Asset.of(PAGE, "text/html"),
-        "start.js": Asset.of(START, "text/javascript"),
-        "openapi.json": Asset.of(dumps(document(routes)), "application/json"),
-    }
+class Docs:
+    """The files by name. The document is made when somebody wants it: it would be a quarter of a start's time."""
+
+    def __init__(self, routes: list[Route]) -> None:
+        (script,) = Path(swagger_ui_bundle.__file__).parent.rglob("swagger-ui-bundle.js")
+        self.files: dict[str, Asset] = {
+            **read_folder(script.parent, BUNDLE_FILES),
+            "index.html": Asset.of(PAGE, "text/html"),
+            "start.js": Asset.of(START, "text/javascript"),
+        }
+        self._routes = routes
+        self._document: Asset | None = None
+
+    async def document(self) -> Asset:
+        """OpenAPI's JSON. Whoever asks while it is made makes the same again."""
+        if self._document is None:
+            self._document = await asyncio.to_thread(self._made)
+        return self._document
+
+    def _made(self) -> Asset:
+        return Asset.of(dumps(document(self._routes)), "application/json")

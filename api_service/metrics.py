@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
+from typing import Generic, TypeVar
 
 from prometheus_client import (
     CollectorRegistry,
@@ -34,7 +35,23 @@ from shared.metrics.labels import ModelLabels, method
 from shared.metrics.settings import MetricsSettings
 from shared.streams.records import Streamer
 
+M = TypeVar("M", Counter, Gauge, Histogram, Summary)
 Streams = tuple[Sequence[streams.StreamFigures], Sequence[Streamer]]
+
+
+class ByLabels(Generic[M]):
+    """A metric's children, kept: to find one by ``labels`` costs more than to count in it."""
+
+    def __init__(self, metric: M) -> None:
+        self._metric: M = metric
+        self._made: dict[tuple[str, ...], M] = {}
+
+    def __call__(self, *labels: str) -> M:
+        """The child of these labels."""
+        child = self._made.get(labels)
+        if child is None:
+            child = self._made[labels] = self._metric.labels(*labels)
+        return child
 
 
 class Metrics:
@@ -72,6 +89,8 @@ class Metrics:
         self.in_flight = Gauge(
             "visionfleet_http_in_flight", "Requests being answered now.", registry=own, multiprocess_mode="livesum"
         )
+        self._requests, self._seconds = ByLabels(self.requests), ByLabels(self.seconds)
+        self._received, self._sent, self._stages = ByLabels(self.received), ByLabels(self.sent), ByLabels(self.stages)
         self._fleet = FleetCollector(settings)
         self._one_render = Lock()
         self.registry = CollectorRegistry()
@@ -88,13 +107,13 @@ class Metrics:
     def observe(self, verb: str, route: str, status: int, seconds: float) -> None:
         """Count one answer. ``route`` is a path template: labels must not grow with what clients send."""
         verb = method(verb)
-        self.requests.labels(verb, route, str(status)).inc()
-        self.seconds.labels(verb, route).observe(seconds)
+        self._requests(verb, route, str(status)).inc()
+        self._seconds(verb, route).observe(seconds)
 
     def observe_bytes(self, route: str, received: int, sent: int) -> None:
         """Count the bytes of one request and its answer."""
-        self.received.labels(route).observe(received)
-        self.sent.labels(route).observe(sent)
+        self._received(route).observe(received)
+        self._sent(route).observe(sent)
 
     def observe_failure(self, code: str) -> None:
         """Count one error by its machine-readable code."""
@@ -103,7 +122,7 @@ class Metrics:
     def observe_stages(self, timings: Mapping[str, float]) -> None:
         """Count the stages (in ms) of one inference request."""
         for stage, milliseconds in timings.items():
-            self.stages.labels(stage).observe(milliseconds / 1000)
+            self._stages(stage).observe(milliseconds / 1000)
 
     def render(self, fleet: Fleet | None, dead_letters: int = 0, video: Streams | None = None) -> bytes:
         """The text of /metrics; without a fleet (Redis is away) only this process's own figures."""

@@ -39,6 +39,8 @@ def main() -> None:
                 *("--pool", "threads", "--concurrency", str(settings.task_threads)),
                 *("--loglevel", logs.log_level),
                 *("--without-gossip", "--without-mingle"),
+                # Celery's own sign of life for monitors; the fleet has another, and each costs as much as two requests
+                *("--heartbeat-interval", "20"),
             ]
         )
     finally:

@@ -18,17 +18,17 @@ DOCS_HEADERS = {
 
 async def openapi(request: web.Request) -> web.Response:
     """The document."""
-    return request.app[DOCS]["openapi.json"].response(request)
+    return (await request.app[DOCS].document()).response(request)
 
 
 async def page(request: web.Request) -> web.Response:
     """The page."""
-    return request.app[DOCS]["index.html"].response(request, DOCS_HEADERS)
+    return request.app[DOCS].files["index.html"].response(request, DOCS_HEADERS)
 
 
 async def file(request: web.Request) -> web.Response:
     """A script or style of the page."""
-    asset = request.app[DOCS].get(request.match_info["path"])
+    asset = request.app[DOCS].files.get(request.match_info["path"])
     if asset is None:
         raise web.HTTPNotFound
     return asset.response(request, DOCS_HEADERS)

@@ -180,10 +180,12 @@ class Dispatcher:
     async def _call(self, job: Job) -> JobResult:
         answer: asyncio.Future[JobResult] = asyncio.get_running_loop().create_future()
         self._answers[job.id] = answer
-        entry = ""
+        entry, timer = "", None
         try:
             entry = await self._enqueue(job)
-            return await asyncio.wait_for(answer, job.timeout_ms / 1000 + REPLY_GRACE_S)
+            # asyncio.wait_for would make two more futures of it
+            timer = asyncio.get_running_loop().call_later(job.timeout_ms / 1000 + REPLY_GRACE_S, _give_up, answer)
+            return await answer
         except asyncio.TimeoutError:
             late = DeadlineExceeded("No worker answered within the time limit; try again or raise the timeout.")
             return JobResult.failed(job.id, late)
@@ -192,6 +194,8 @@ class Dispatcher:
                 self._withdraw(job, entry)
             raise
         finally:
+            if timer is not None:
+                timer.cancel()
             self._answers.pop(job.id, None)
 
     async def _enqueue(self, job: Job) -> str:
@@ -305,6 +309,11 @@ class Dispatcher:
             answer.set_result(result_from(job_id, state, body))
         except DecodeError as error:
             answer.set_exception(VisionfleetError(f"The worker's answer could not be read: {error}"))
+
+
+def _give_up(answer: asyncio.Future[JobResult]) -> None:
+    if not answer.done():
+        answer.set_exception(asyncio.TimeoutError())
 
 
 def entry_of(answer: Any) -> str:

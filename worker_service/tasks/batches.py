@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import threading
 import time
+from functools import cache
 from pathlib import Path
 
 import structlog
@@ -34,6 +35,7 @@ LEFT_BEHIND_S = 3_600.0
 _slots = threading.Semaphore(ConsumerSettings().task_threads - 1)
 
 
+@cache
 def tags() -> tuple[str, str]:
     """Whose batches this worker splits: its hardware's and anybody's."""
     return load_profile(EngineSettings().profile_path).hardware, keys.ANY_HARDWARE
