@@ -54,7 +54,11 @@ FAMILY_OF = {
     "yolov8-legacy": "yolov8",
     "yolov8-nms": "yolov10",
     "yolov8-pose": "yolov8-pose",
+    "yolov8-pose-fp16": "yolov8-pose",
+    "yolov8-pose-int8": "yolov8-pose",
     "yolov8-seg": "yolov8-seg",
+    "yolov8-seg-fp16": "yolov8-seg",
+    "yolov8-seg-int8": "yolov8-seg",
     "yolov9": "yolov8",
 }
 

@@ -1,4 +1,4 @@
-"""YOLOv8 in half precision and quantised.
+"""YOLOv8 in half precision and quantised: boxes, masks and keypoints.
 
 Ultralytics runs the same graph, so that only what surrounds it differs.
 """
@@ -17,7 +17,7 @@ from tests.parity import pictures
 from tests.parity.drawing import KEYPOINTS, LABELS
 from tests.parity.reference import convert, record, ultralytics_cases
 
-BASES = {"yolov8": "detect"}
+BASES = {"yolov8": "detect", "yolov8-seg": "segment", "yolov8-pose": "pose"}
 
 
 def run(cache: Path, only: str) -> Iterator[str]:
@@ -56,7 +56,8 @@ def predict(net: YOLO, picture: str, settings: list[dict[str, Any]]) -> tuple[np
     the input, a pixel of a large picture. It gets the graph's output as float32 instead.
     """
     path = record.path_of(picture)
-    quiet = {"device": "cpu", "verbose": False, "save": False, "imgsz": ultralytics_cases.SIZE, "retina_masks": True}
+    quiet = {"device": "cpu", "verbose": False, "save": False, "retina_masks": True}
+    quiet |= {"imgsz": ultralytics_cases.SIZE, "rect": False}  # else graphs of any size get only what is not border
     net.predict(path, **quiet)
     seen: list[np.ndarray] = []
     original = net.predictor.preprocess
