@@ -25,7 +25,7 @@ from tests.parity.reference import record, scenes
 from tests.parity.reference.fit import cached, fit, total
 
 SIZE = 160
-STEPS = {"rfdetr": 600, "rfdetr-seg": 130}  # the segmenter starts from the detector's weights
+STEPS = {"rfdetr": 600, "rfdetr-seg": 130}  # the segmenter has the detector's weights
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 SMALL: dict[str, Any] = {
     "patch_size": 16,
@@ -73,7 +73,7 @@ def shorten(net: Any) -> None:
 
 
 def train(net: Any, case: str, detector: Path) -> None:
-    """Train with the package's own losses; masks on top of a trained detector."""
+    """Train with the package's own losses; masks alone, on top of a trained detector."""
     if case == "rfdetr-seg":
         net.model.model.load_state_dict(torch.load(detector), strict=False)
     samples = scenes.pool(400, SIZE, stretch=True)
@@ -91,7 +91,10 @@ def train(net: Any, case: str, detector: Path) -> None:
         losses = criterion(model(images, truth), truth)
         return total(losses[key] * weight for key, weight in criterion.weight_dict.items() if key in losses)
 
-    fit(model, STEPS[case], 4e-4, loss)
+    if case == "rfdetr-seg":
+        fit(model, STEPS[case], 2e-3, loss, model.segmentation_head)
+    else:
+        fit(model, STEPS[case], 4e-4, loss)
 
 
 def targets(sample: scenes.Sample, *, masks: bool) -> dict[str, torch.Tensor]:

@@ -44,13 +44,18 @@ def record_case(case: str, path: Path, task: str) -> None:
     recorder = record.recorder(case, reference, graph, manifest, settings)
     net = YOLO(str(path), task=task)
     for picture in pictures.NAMES:
-        tensor, answers = predict(net, picture, settings)
+        tensor, answers = predict(net, graph, picture, settings)
         recorder.add(picture, tensor, ultralytics_cases.reduce(graph.run(tensor), net, {}, settings), answers)
     recorder.save()
 
 
-def predict(net: YOLO, picture: str, settings: list[dict[str, Any]]) -> tuple[np.ndarray, list[Any]]:
+def predict(
+    net: YOLO, graph: record.Graph, picture: str, settings: list[dict[str, Any]]
+) -> tuple[np.ndarray, list[Any]]:
     """The reference's input tensor and its answers.
+
+    Its session would run on all cores, and a quantised graph answers otherwise on two threads than on one: sums in
+    another order move a value by its last bit, and so to the next of 256 steps. It gets the session that is recorded.
 
     It would go on in half precision after a half precision graph and move corners by up to a sixteenth of a pixel of
     the input, a pixel of a large picture. It gets the graph's output as float32 instead.
@@ -59,6 +64,7 @@ def predict(net: YOLO, picture: str, settings: list[dict[str, Any]]) -> tuple[np
     quiet = {"device": "cpu", "verbose": False, "save": False, "retina_masks": True}
     quiet |= {"imgsz": ultralytics_cases.SIZE, "rect": False}  # else graphs of any size get only what is not border
     net.predict(path, **quiet)
+    net.predictor.model.backend.session = graph.session
     seen: list[np.ndarray] = []
     original = net.predictor.preprocess
 
