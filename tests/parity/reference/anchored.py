@@ -19,7 +19,7 @@ from tests.parity.drawing import LABELS
 from tests.parity.reference import record, scenes
 
 SIZE = 160
-BATCH = 16
+BATCH = 8
 INPUT = {"width": SIZE, "height": SIZE, "resize": "letterbox", "pad": 114, "channels": "rgb", "scale": 1 / 255}
 MANIFEST = {"task": "object-detection", "labels": list(LABELS), "input": INPUT}
 

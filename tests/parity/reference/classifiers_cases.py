@@ -34,7 +34,7 @@ from tests.parity.reference.fit import cached, fit
 SIZE = 64
 IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 HALF = {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)}
-BATCH = 24
+BATCH = 16
 ANY = [{"confidence": 0.0}]
 
 
@@ -56,7 +56,7 @@ class Net:
     prepare: Callable[[Image.Image], torch.Tensor]
     input: dict[str, Any]
     reference: str
-    steps: int = 120
+    steps: int = 90
     multi_label: bool = False
     activation: str = "softmax"
     metadata: dict[str, str] = field(default_factory=dict)
@@ -92,7 +92,7 @@ def timm_net(name: str, *, multi_label: bool = False) -> Net:
         f"timm {timm.__version__}: {name}, create_transform",
         multi_label=multi_label,
         activation="sigmoid" if multi_label else "softmax",
-        steps=200 if multi_label else 120,
+        steps=160 if multi_label else 90,
     )
 
 
@@ -168,7 +168,7 @@ def nets() -> dict[str, Net]:
             hugging_face(ViTImageProcessorPil(size={"height": SIZE, "width": SIZE})),
             {"resize": "stretch", "interpolation": "antialias-linear", **HALF},
             f"transformers {transformers}: ViTForImageClassification, ViTImageProcessorPil",
-            steps=300,
+            steps=240,
         ),
         "yolov8-cls": Net(
             partial(ultralytics_net, "yolov8n-cls.yaml"),

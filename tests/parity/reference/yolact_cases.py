@@ -25,7 +25,7 @@ from tests.parity.reference import clones, record, scenes
 from tests.parity.reference.fit import cached, fit, total
 
 CASE = "yolact"
-SIZE, STEPS, BATCH = 160, 500, 8
+SIZE, STEPS, BATCH = 160, 350, 6
 WIDTH = 64
 MEAN, STD = (123.68, 116.78, 103.94), (58.40, 57.12, 57.38)  # RGB; data/config.py has them as BGR
 SETTINGS = [

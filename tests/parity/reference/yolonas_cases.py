@@ -28,7 +28,7 @@ from super_gradients.training.models.detection_models.yolo_nas.yolo_nas_variants
 from super_gradients.training.processing import processing  # isort: skip
 from super_gradients.training.utils.predict import DetectionPrediction  # isort: skip
 
-SIZE, STEPS, BATCH, BORDER = 160, 260, 6, 4
+SIZE, STEPS, BATCH, BORDER = 160, 220, 6, 4
 NARROW = 4
 FORMS = {
     "yolo-nas": None,

@@ -24,7 +24,7 @@ from tests.parity.reference.fit import cached, fit
 
 # The package's defaults, but for a box gain that suits few steps.
 HYPER = {"box": 0.1, "cls": 0.5, "cls_pw": 1.0, "obj": 1.0, "obj_pw": 1.0, "anchor_t": 4.0, "fl_gamma": 0.0}
-STEPS = 500
+STEPS = 350
 MASKS = 32
 
 

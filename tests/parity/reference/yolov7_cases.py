@@ -51,7 +51,7 @@ LAYOUT: dict[str, Any] = {
     ],
 }
 HYPER = {"box": 0.1, "cls": 0.5, "cls_pw": 1.0, "obj": 1.0, "obj_pw": 1.0, "anchor_t": 4.0, "fl_gamma": 0.0}
-STEPS = 500
+STEPS = 350
 INSIDE = {"confidence": 0.25, "iou_threshold": 0.45}  # thresholds of the graph that suppresses by itself
 
 

@@ -50,7 +50,7 @@ LAYOUT: dict[str, Any] = {
     ],
 }
 HYPER = {"box": 0.1, "cls": 0.5, "cls_pw": 1.0, "obj": 1.0, "obj_pw": 1.0, "anchor_t": 4.0, "fl_gamma": 0.0}
-STEPS = 600
+STEPS = 400
 
 
 def run(cache: Path, only: str) -> Iterator[str]:
