@@ -69,20 +69,22 @@ def own_times(family: str, folder: Path, image: np.ndarray) -> list[tuple[str, f
 def reference_times(python: Path, clones: str, folder: Path, image: np.ndarray) -> dict[str, dict[str, float]]:
     """Figures of the reference implementations, measured in their own environment."""
     np.save(folder / "image.npy", image)
-    for family in cases.COMPARED:
-        np.savez(folder / f"{family}.npz", **cases.make(family).outputs)
-    command = [str(python.absolute()), "-m", "bench.families.reference", str(folder)]
     environment = {**os.environ, "YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false", "PYTHONPATH": str(ROOT)}
     environment |= {"PARITY_CLONES": clones, "MPLBACKEND": "agg"}
-    ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment, cwd=ROOT)
-    figures: dict[str, dict[str, float]] = json.loads(ran.stdout.splitlines()[-1])
+    figures: dict[str, dict[str, float]] = {}
+    for families in cases.COMPARED:
+        for family in families:
+            np.savez(folder / f"{family}.npz", **cases.make(family).outputs)
+        command = [str(python.absolute()), "-m", "bench.families.reference", str(folder), *families]
+        ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment, cwd=ROOT)
+        figures |= json.loads(ran.stdout.splitlines()[-1])
     return figures
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--reference", type=Path, help="python of the parity environment")
-    parser.add_argument("--clones", default="", help="folder with a checkout of yolact, as script/parity takes it")
+    parser.add_argument("--clones", default="", help="folder with checkouts, as script/parity takes it")
     options = parser.parse_args()
     python: Path | None = options.reference
     cv2.setNumThreads(1)

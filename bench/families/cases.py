@@ -18,11 +18,12 @@ Outputs = dict[str, np.ndarray]
 
 @dataclass
 class Case:
-    """One family's outputs [...] without the batch, the fields of its model.json, and classes if not 80."""
+    """Outputs [...] without the batch, fields of model.json, classes if not 80, the family if the row has another name."""
 
     outputs: Outputs
     fields: dict[str, Any] = field(default_factory=dict)
     classes: int = CLASSES
+    family: str = ""
 
 
 def found(anchors: int, copies: int = COPIES) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -90,6 +91,13 @@ def rfdetr_seg() -> Case:
     return Case({**outputs, "masks": masks}, {"input": {"resize": "stretch"}})
 
 
+def yolov7_seg() -> Case:
+    """YOLOv5-seg's layout with the raw maps beside it, as the branch's export leaves them."""
+    maps = {f"map{i}": np.zeros((3, side, side, 85 + 32)) for i, side in enumerate((80, 40, 20))}
+    outputs = {"output": objectness(32), **maps, "prototypes": prototypes()}
+    return Case(outputs, family="yolov5-seg")
+
+
 def rfdetr_pose() -> Case:
     outputs = queries()
     outputs["labels"] = np.stack([outputs["labels"].max(axis=1), np.full(300, -7.0)], axis=1)
@@ -125,6 +133,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "yolov10-pose": lambda: Case({"output0": finals(51)}, {"keypoints": POINTS}),
     "yolov5": lambda: Case({"output0": objectness()}),
     "yolov5-seg": lambda: Case({"output0": objectness(32), "output1": prototypes()}),
+    "yolov7-seg": yolov7_seg,
     "yolo-nas": yolo_nas,
     "rfdetr": lambda: Case(queries(), {"input": {"resize": "stretch"}}),
     "rfdetr-seg": rfdetr_seg,
@@ -134,10 +143,13 @@ CASES: dict[str, Callable[[], Case]] = {
 }
 
 
-# Families whose reference implementation is timed too, in ``reference.py``.
+# Families whose reference implementation is timed too, in ``reference.py``; each line in a process of its own, because
+# checkouts have modules of the same names.
 COMPARED = (
-    *("yolov8", "yolov8-seg", "yolov8-pose", "yolov5", "yolov5-seg", "rfdetr", "rfdetr-seg"),
-    *("semantic-segmentation", "yolact", "yolo-nas"),
+    ("yolov8", "yolov8-seg", "yolov8-pose", "yolov5", "yolov5-seg", "rfdetr", "rfdetr-seg"),
+    ("semantic-segmentation", "yolo-nas"),
+    ("yolact",),
+    ("yolov7-seg",),
 )
 
 

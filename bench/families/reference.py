@@ -1,6 +1,7 @@
 """The reference implementations' own pre- and postprocessing on the same picture and outputs.
 
-Runs in the environment that ``script/parity`` builds, never in ours: ``python -m bench.families.reference FOLDER``.
+Runs in the environment that ``script/parity`` builds, never in ours:
+``python -m bench.families.reference FOLDER FAMILY...``.
 FOLDER holds ``image.npy`` (BGR) and one ``<family>.npz`` per family; figures go to standard output as JSON.
 """
 
@@ -141,6 +142,28 @@ def yolact(image: np.ndarray, outputs: list[torch.Tensor]) -> Pair | None:
     return prepare, finish
 
 
+def yolov7_seg(image: np.ndarray, outputs: list[torch.Tensor]) -> Pair | None:
+    """Of a checkout; masks in pixels of the input, as its ``predict.py`` makes them, and no outlines."""
+    from tests.parity.reference.clones import find
+
+    if find("yolov7-u7", "seg") is None:
+        return None
+    letterbox = importlib.import_module("utils.augmentations").letterbox
+    general = importlib.import_module("utils.general")
+    process_mask = importlib.import_module("utils.segment.general").process_mask
+
+    def prepare() -> torch.Tensor:
+        boxed = letterbox(image, SIZE, auto=False)[0].transpose((2, 0, 1))[::-1]
+        return torch.from_numpy(np.ascontiguousarray(boxed)).float() / 255
+
+    def finish() -> object:
+        (kept,) = general.non_max_suppression(outputs[0], CONFIDENCE, IOU, max_det=MOST, nm=32)
+        masks = process_mask(outputs[-1][0], kept[:, 6:], kept[:, :4], (SIZE, SIZE), upsample=True)
+        return general.scale_coords((SIZE, SIZE), kept[:, :4].clone(), image.shape), masks
+
+    return prepare, finish
+
+
 def segformer(image: np.ndarray, outputs: list[torch.Tensor]) -> Pair:
     from transformers.models.segformer.image_processing_pil_segformer import SegformerImageProcessorPil
 
@@ -158,6 +181,7 @@ REFERENCES: dict[str, Callable[[np.ndarray, list[torch.Tensor]], Pair | None]] =
     "yolov8-pose": yolov8,
     "yolov5": yolov5,
     "yolov5-seg": yolov5,
+    "yolov7-seg": yolov7_seg,
     "rfdetr": rfdetr,
     "rfdetr-seg": rfdetr,
     "semantic-segmentation": segformer,
@@ -176,14 +200,14 @@ def milliseconds(step: Callable[[], object]) -> float:
     return 1000 * float(np.median(spent))
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, families: list[str]) -> None:
     torch.set_num_threads(1)
     image = np.load(folder / "image.npy")
     figures = {}
-    for family, build in REFERENCES.items():
+    for family in families:
         with np.load(folder / f"{family}.npz") as stored:
             outputs = [torch.from_numpy(stored[name])[None] for name in stored.files]
-        pair = build(image, outputs)
+        pair = REFERENCES[family](image, outputs)
         if pair is None:
             continue
         prepare, finish = pair
@@ -193,4 +217,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])

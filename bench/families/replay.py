@@ -44,6 +44,7 @@ class ReplayRuntime:
 def model_of(family: str, case: Case, folder: Path) -> AnyModel:
     """The family's model of a case."""
     (folder / "weights.onnx").touch()
+    family = case.family or family
     fields = {
         "id": family,
         "task": registry().get(family).task,
