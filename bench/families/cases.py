@@ -18,7 +18,7 @@ Outputs = dict[str, np.ndarray]
 
 @dataclass
 class Case:
-    """Outputs [...] without the batch, fields of model.json, classes if not 80, the family if the row has another name."""
+    """Outputs [...] without the batch, fields of model.json, classes if not 80, the family if named otherwise."""
 
     outputs: Outputs
     fields: dict[str, Any] = field(default_factory=dict)
