@@ -175,10 +175,22 @@ class Egress:
         return await self.send("POST", url, body, headers)
 
     async def send(
-        self, method: str, url: str, body: Any, headers: Mapping[str, str], answer_bytes: int = EXCERPT_BYTES
+        self,
+        method: str,
+        url: str,
+        body: Any,
+        headers: Mapping[str, str],
+        answer_bytes: int = EXCERPT_BYTES,
+        *,
+        as_is: bool = False,
     ) -> PostAnswer:
-        """As ``post`` with any method and any body that aiohttp takes; the excerpt has up to ``answer_bytes``."""
-        return await self._in_time(self._send(method, self.check(url), body, headers, answer_bytes))
+        """As ``post`` with any method and any body that aiohttp takes; the excerpt has up to ``answer_bytes``.
+
+        ``as_is`` leaves the path's percent-encoding alone, where a signature covers it.
+        """
+        target = self.check(url)
+        target = URL(url, encoded=True) if as_is else target
+        return await self._in_time(self._send(method, target, body, headers, answer_bytes))
 
     async def _in_time(self, call: Coroutine[Any, Any, T]) -> T:
         try:

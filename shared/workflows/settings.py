@@ -62,6 +62,18 @@ class WorkflowSettings(ProxySettings):
     workflow_sink_timeout_s: float = Field(
         20.0, gt=0, le=300, description="Seconds that a sink of a workflow waits for whom it calls, at most."
     )
+    workflow_chat_base_urls: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        validation_alias=also("WORKFLOW_CHAT_BASE_URLS", "OPENAI_COMPATIBLE_ALLOWED_BASE_URLS"),
+        description="Base URLs of OpenAI-compatible servers that steps of workflows may ask wherever they are, in "
+        "private networks too, separated by commas, * for any; others must be on the public internet, over https.",
+    )
+    workflow_chat_timeout_s: float = Field(
+        120.0, gt=0, le=3600, description="Seconds that a step of a workflow waits for such a server, at most."
+    )
+    workflow_s3_url: str | None = Field(
+        None, description="Where sinks find S3's API when it is not AWS's: MinIO, say. Buckets are then in its paths."
+    )
     workflow_slack_url: str = Field("https://slack.com/api", description="Where Slack's Web API is.")
     workflow_twilio_url: str = Field("https://api.twilio.com", description="Where Twilio's API is.")
     workflow_roboflow_url: str = Field("https://api.roboflow.com", description="Where sinks upload datasets to.")
@@ -72,7 +84,7 @@ class WorkflowSettings(ProxySettings):
         [], description="Environment variables that workflows may hand to their steps as secrets, as a JSON list."
     )
 
-    @field_validator("workflow_plugins", mode="before")
+    @field_validator("workflow_plugins", "workflow_chat_base_urls", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

@@ -17,7 +17,7 @@ from shared.batches.settings import UrlSettings
 from shared.egress import Egress, EgressFailed, EgressPolicy, EgressRefused, Proxy
 from shared.fetch.settings import FetchSettings
 from shared.webhooks.settings import WebhookSettings
-from shared.workflows.blocks.sinks._calls import users_policy
+from shared.workflows.calls import users_policy
 from shared.workflows.settings import WorkflowSettings
 from tests.redis_tls import certificate
 

@@ -343,3 +343,17 @@ def test_sam_outlines_what_is_in_the_boxes() -> None:
     row, executor = step_outputs(SAM, answers, [])
     assert row["predictions"].data["class_name"].tolist() == ["foreground"]
     assert executor.calls[0].params["prompts"] == []
+
+
+def test_yolo_world_is_told_what_to_find() -> None:
+    kind, answers = "roboflow_core/yolo_world_model@v1", {"yolo_world/l": ANSWERS["detector"]}
+    row, executor = step_outputs(kind, answers, [], class_names=["cat", "dog"], version="l", hardware="gpu")
+    assert row["predictions"].xyxy.tolist() == [[10, 10, 30, 20]]
+    assert row["predictions"].data["prediction_type"].tolist() == ["object-detection"]
+    (call,) = executor.calls
+    assert (call.task, call.hardware) == ("open-vocabulary-detection", "gpu")
+    assert call.params == {"texts": ["cat", "dog"], "confidence": 0.005}
+    _, executor = step_outputs(kind, answers, [], class_names=["cat"], version="l", confidence=None)
+    assert executor.calls[0].params == {"texts": ["cat"]}
+    with pytest.raises(errors.RunError, match="nothing to find"):
+        step_outputs(kind, answers, [], class_names=[], version="l")

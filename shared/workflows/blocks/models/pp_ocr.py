@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from typing import Any, Literal
-from uuid import uuid4
 
 from pydantic import Field
 
 from shared.errors import InvalidRequest
-from shared.workflows import detections as columns
-from shared.workflows import kinds
 from shared.workflows.batch import Batch
 from shared.workflows.block import Block
+from shared.workflows.blocks.models._ocr import OUTPUTS, TASK, read
 from shared.workflows.fields import ImageRef, StepFields
 from shared.workflows.images import WorkflowImage
 from shared.workflows.models import ModelCall
-from shared.workflows.rows import from_rows
 
 Size = Literal["none", "tiny", "small", "medium"]
-TASK = "ocr"
 
 
 class PPOCR(Block):
@@ -33,13 +29,7 @@ class PPOCR(Block):
     label = "PP-OCR"
     summary = "Find text in an image and read it, with PP-OCR."
     batch = ("images",)
-    outputs = {
-        "result": (kinds.STRING,),
-        "predictions": (kinds.OBJECTS,),
-        "parent_id": (kinds.PARENT_ID,),
-        "root_parent_id": (kinds.PARENT_ID,),
-        "prediction_type": (kinds.PREDICTION_TYPE,),
-    }
+    outputs = OUTPUTS
 
     class Fields(StepFields):
         """Which nets find and read."""
@@ -57,15 +47,4 @@ class PPOCR(Block):
             raise InvalidRequest("text_detection and text_recognition are both 'none': nothing is left to do.")
         model = f"pp_ocr/{text_detection}-{text_recognition}"
         answers = self.services.models.infer(ModelCall(model, list(images), TASK, {}, hardware))
-        return [_outputs(answer, image) for answer, image in zip(answers, images, strict=True)]
-
-
-def _outputs(answer: dict[str, Any], image: WorkflowImage) -> dict[str, Any]:
-    more = {columns.PREDICTION_TYPE: TASK, columns.INFERENCE_ID: str(uuid4())}
-    return {
-        "result": answer["result"],
-        "predictions": from_rows(answer.get("predictions") or [], image.size, image, **more),
-        "parent_id": image.parent_id,
-        "root_parent_id": image.root_id,
-        "prediction_type": TASK,
-    }
+        return [read(answer, image) for answer, image in zip(answers, images, strict=True)]

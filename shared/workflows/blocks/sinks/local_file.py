@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import re
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
 from shared.workflows import kinds
+from shared.workflows.blocks.sinks._entries import FileType, entry, file_name, log_suffix
 from shared.workflows.blocks.sinks._folders import writable
 from shared.workflows.fields import Selector, StepFields, StrRef
 from shared.workflows.sink import Sink
-
-FileType = Literal["csv", "json", "txt"]
-UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
 
 class LocalFile(Sink):
@@ -48,7 +44,7 @@ class LocalFile(Sink):
         max_entries_per_file: int,
     ) -> dict[str, object]:
         """Writes, and tells where."""
-        prefix = UNSAFE.sub("_", file_name_prefix) or "workflow_output"
+        prefix = file_name_prefix
         if output_mode == "append_log":
             return self.deliver(
                 partial(self._append, content, file_type, target_directory, prefix, int(max_entries_per_file))
@@ -63,24 +59,12 @@ class LocalFile(Sink):
     def _append(self, content: str, file_type: FileType, folder: str, prefix: str, most: int) -> str:
         with self.services.lock:
             if self._log is None or self._entries >= max(most, 1):
-                suffix = "jsonl" if file_type == "json" else file_type
-                self._log, self._entries = self._new_path(folder, prefix, suffix), 0
+                self._log, self._entries = self._new_path(folder, prefix, log_suffix(file_type)), 0
             with self._log.open("a") as log:
-                log.write(_line(content, file_type, first=self._entries == 0))
+                log.write(entry(content, file_type, first=self._entries == 0))
             self._entries += 1
             return f"Appended to {self._log.name}."
 
     def _new_path(self, folder: str, prefix: str, suffix: str) -> Path:
         target = writable(self.services.settings, folder)
-        stamp = self.services.now().strftime("%Y_%m_%d_%H_%M_%S_%f")
-        return target / f"{prefix}_{stamp}.{suffix}"
-
-
-def _line(content: str, file_type: FileType, *, first: bool) -> str:
-    """One entry of a log: CSV without its header after the first, JSON on one line."""
-    text = content
-    if file_type == "csv" and not first:
-        text = "\n".join(content.splitlines()[1:])
-    if file_type == "json":
-        text = json.dumps(json.loads(content))
-    return text if text.endswith("\n") else text + "\n"
+        return target / file_name(prefix, self.services.now(), suffix)

@@ -13,7 +13,7 @@ from pydantic import Field
 from shared.egress import EgressFailed
 from shared.errors import InvalidRequest
 from shared.workflows import kinds, serialise
-from shared.workflows.blocks.sinks._calls import call, json_of, operators_policy
+from shared.workflows.calls import call, json_of, operators_policy
 from shared.workflows.fields import AnyRef, BoolRef, IntRef, SecretRef, Selector, StepFields, StrRef
 from shared.workflows.sink import ThrottledSink
 from shared.workflows.uql import AnyOperation

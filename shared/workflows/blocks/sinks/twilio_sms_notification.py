@@ -15,7 +15,7 @@ from shared.egress import EgressFailed
 from shared.errors import InvalidRequest
 from shared.workflows import kinds
 from shared.workflows.block import COOLDOWN, Restriction
-from shared.workflows.blocks.sinks._calls import call, json_of, operators_policy
+from shared.workflows.calls import call, json_of, operators_policy
 from shared.workflows.fields import AnyRef, BoolRef, IntRef, SecretRef, Selector, StepFields, StrRef
 from shared.workflows.images import WorkflowImage
 from shared.workflows.sink import ThrottledSink

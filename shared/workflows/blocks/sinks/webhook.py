@@ -14,7 +14,7 @@ from pydantic import Field
 from shared.egress import EgressFailed
 from shared.errors import InvalidRequest
 from shared.workflows import kinds, serialise
-from shared.workflows.blocks.sinks._calls import call, users_policy
+from shared.workflows.calls import call, users_policy
 from shared.workflows.fields import AnyRef, BoolRef, IntRef, Selector, StepFields, StrRef
 from shared.workflows.images import WorkflowImage
 from shared.workflows.sink import ThrottledSink

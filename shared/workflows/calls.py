@@ -1,4 +1,4 @@
-"""How sinks call what lies outside, from the threads that blocks run in."""
+"""How blocks call what lies outside, from the threads that they run in."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ def users_policy(settings: WorkflowSettings, timeout_s: float) -> EgressPolicy:
     return EgressPolicy(ports=frozenset({443}), timeout_s=timeout_s, proxy=settings.proxy)
 
 
-def operators_policy(settings: WorkflowSettings) -> EgressPolicy:
-    """What may be called for URLs that the server's operator set: anything."""
-    return EgressPolicy(schemes=WEB, ports=None, allow_private=True, timeout_s=settings.workflow_sink_timeout_s)
+def operators_policy(settings: WorkflowSettings, timeout_s: float | None = None) -> EgressPolicy:
+    """What may be called for URLs that the server's operator set: anything. Sinks' seconds unless others are given."""
+    seconds = settings.workflow_sink_timeout_s if timeout_s is None else timeout_s
+    return EgressPolicy(schemes=WEB, ports=None, allow_private=True, timeout_s=seconds)
 
 
 def json_of(answer: PostAnswer) -> dict[str, Any]:
@@ -37,14 +38,16 @@ def json_of(answer: PostAnswer) -> dict[str, Any]:
     return said
 
 
-def call(policy: EgressPolicy, method: str, url: str, body: Any, headers: Mapping[str, str]) -> PostAnswer:
-    """The answer, whatever its status. Raises EgressRefused, EgressFailed."""
-    return asyncio.run(_call(policy, method, url, body, headers))
+def call(
+    policy: EgressPolicy, method: str, url: str, body: Any, headers: Mapping[str, str], *, as_is: bool = False
+) -> PostAnswer:
+    """The answer, whatever its status; ``as_is`` as in ``Egress.send``. Raises EgressRefused, EgressFailed."""
 
+    async def send() -> PostAnswer:
+        egress = Egress(policy)
+        try:
+            return await egress.send(method, url, body, headers, ANSWER_BYTES, as_is=as_is)
+        finally:
+            await egress.close()
 
-async def _call(policy: EgressPolicy, method: str, url: str, body: Any, headers: Mapping[str, str]) -> PostAnswer:
-    egress = Egress(policy)
-    try:
-        return await egress.send(method, url, body, headers, ANSWER_BYTES)
-    finally:
-        await egress.close()
+    return asyncio.run(send())
