@@ -55,7 +55,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 @contextmanager
-def system(models: Path, preload: Sequence[str], **variables: str) -> Iterator[System]:
+def system(models: Path, preload: Sequence[str], *, workers: int = 1, **variables: str) -> Iterator[System]:
     """Start everything with the models of a folder, wait until a worker holds ``preload``, and end it afterwards.
 
     ``variables`` are settings without their prefix: ``processes="2"`` sets VISIONFLEET_PROCESSES.
@@ -69,10 +69,12 @@ def system(models: Path, preload: Sequence[str], **variables: str) -> Iterator[S
         settings |= {"preload_models": ",".join(preload)}
         environment = os.environ | {f"VISIONFLEET_{name.upper()}": value for name, value in settings.items()}
         made = System(f"http://127.0.0.1:{port}", redis.url, {"redis": redis.pid})
-        for name, module in (("api", "api_service"), ("worker", "worker_service")):
+        names = [("api", "api_service"), ("worker", "worker_service")]
+        names += [(f"worker-{number}", "worker_service") for number in range(2, workers + 1)]
+        for name, module in names:
             log = Path(folder) / f"{name}.log"
             made.pids[name] = stack.enter_context(process(module, log=log, environment=environment))
-        _until_held(made, set(preload))
+        _until_held(made, set(preload), workers)
         yield made
 
 
@@ -89,12 +91,13 @@ def process(*command: str, log: Path, environment: Mapping[str, str]) -> Iterato
         child.wait(timeout=40)
 
 
-def _until_held(made: System, wanted: set[str]) -> None:
+def _until_held(made: System, wanted: set[str], count: int = 1) -> None:
     deadline = time.monotonic() + START_S
     while True:
         try:
             workers = made.get("/v1/fleet")["workers"]
-            if any(worker["state"] == "ready" and wanted <= {m["id"] for m in worker["held"]} for worker in workers):
+            ready = [w for w in workers if w["state"] == "ready" and wanted <= {model["id"] for model in w["held"]}]
+            if len(ready) >= count:
                 return
         except OSError:
             pass

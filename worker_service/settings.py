@@ -106,6 +106,16 @@ class EngineSettings(BaseSettings):
         description="Models whose files have up to this many megabytes are opened twice on the CPU, the second time "
         "with a share of the threads, for runs that go on beside another; 0: none.",
     )
+    gpu_memory_mb: int = Field(
+        0,
+        ge=0,
+        description="Megabytes of a GPU that one worker may take for models, when several share it; 0: no limit.",
+    )
+    cuda_graphs: bool = Field(
+        False,
+        description="Record runs on an NVIDIA GPU as CUDA graphs, one for each of the profile's warm-up batches, and "
+        "pad batches to these; for models whose only free size is the batch. Not proven on hardware.",
+    )
     warm_up: bool = Field(True, description="Run each model on blank images when it is loaded.")
 
     @field_validator(

@@ -42,15 +42,15 @@ def test_what_cannot_be_read_does_not_tell_where_it_lies(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.stem)
 def test_shipped_profiles_are_valid_and_named_after_their_hardware(path: Path) -> None:
-    assert load_profile(path).hardware == {"openvino": "cpu"}.get(path.stem, path.stem)
+    assert load_profile(path).hardware == {"openvino": "cpu", "tensorrt": "gpu"}.get(path.stem, path.stem)
 
 
-def test_the_shipped_profiles_are_four() -> None:
-    assert [path.stem for path in PROFILES] == ["cpu", "gpu", "jetson", "openvino"]
+def test_the_shipped_profiles_are_five() -> None:
+    assert [path.stem for path in PROFILES] == ["cpu", "gpu", "jetson", "openvino", "tensorrt"]
 
 
 def test_missing_and_broken_profiles_say_so(tmp_path: Path) -> None:
-    with pytest.raises(BadProfile, match="known there: cpu, gpu, jetson, openvino"):
+    with pytest.raises(BadProfile, match="known there: cpu, gpu, jetson, openvino, tensorrt"):
         load_profile(EngineSettings(profile="tpu").profile_path)
     for text, reason in (("hardware = ", "cannot be read"), ('hardware = "cpu"\nmax_bach = 3', "max_bach")):
         (tmp_path / "x.toml").write_text(text)

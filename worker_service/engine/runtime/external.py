@@ -63,6 +63,15 @@ def foreign_operators(path: Path) -> set[str]:
     return {f"{domain}:{name}" for domain, name in used - defined if domain not in _DOMAINS or name in _COMPILED}
 
 
+def operators(path: Path) -> set[tuple[str, str]]:
+    """(domain, name) of every operator that the graph uses or defines. Raises ModelLoadFailed."""
+    try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            return {found for found, _ in _operators(data, 0, len(data), "Model", 0)}
+    except (ValueError, IndexError, UnicodeDecodeError) as error:
+        raise ModelLoadFailed(f"{path.name} is not an ONNX file.") from error
+
+
 def _operators(data: Any, start: int, end: int, message: str, depth: int) -> Iterator[tuple[tuple[str, str], bool]]:
     """((domain, name), whether it is defined here) of each node and each function."""
     if depth > _MAX_DEPTH:

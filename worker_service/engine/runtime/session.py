@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ import onnxruntime as ort
 
 from shared.errors import InferenceFailed, ModelLoadFailed
 from worker_service.engine.remembered import Shelf
+from worker_service.engine.runtime import gpu
 from worker_service.engine.runtime.choice import Choice, Providers
+from worker_service.engine.runtime.ladder import Ladder
 from worker_service.engine.runtime.profile import BadProfile, HardwareProfile, load_profile
 from worker_service.engine.runtime.signature import GraphSignature, TensorSpec
 from worker_service.engine.runtime.threads import available_cpus
@@ -46,13 +49,21 @@ _DTYPES = {
 class Session:
     """A graph ready to run. ``run`` is safe from several threads."""
 
-    def __init__(self, session: ort.InferenceSession, name: str, crowd: Crowd, twin: Twin | None = None) -> None:
+    def __init__(
+        self,
+        session: ort.InferenceSession,
+        name: str,
+        crowd: Crowd,
+        twin: Twin | None = None,
+        ladder: Ladder | None = None,
+    ) -> None:
         self.signature = signature_of(session)
         self.providers: tuple[str, ...] = tuple(session.get_providers())
         self._session = session
         self._name = name
         self._crowd = crowd
         self._twin = twin
+        self._ladder = ladder
         self._outputs = [output.name for output in self.signature.outputs]
 
     def run(self, feeds: Mapping[str, npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
@@ -64,6 +75,8 @@ class Session:
         with self._crowd.join() as crowded:
             twin = self._twin.get() if crowded and self._twin is not None else None
             try:
+                if self._ladder is not None and self._ladder.takes(feeds):
+                    return self._ladder.run(feeds)
                 outputs: list[npt.NDArray[Any]] = (twin or self._session).run(self._outputs, dict(feeds))
             except Exception as error:  # onnxruntime's errors share no base class of their own
                 log.exception("%s failed to run", self._name)
@@ -127,6 +140,8 @@ class Runtime:
         self.brief: bool = settings.spinning is None and not spare
         self.max_batch: int = settings.max_batch or self.profile.max_batch
         self._engine_cache = settings.engine_cache
+        sizes = tuple(sorted({min(size, self.max_batch) for size in (*self.profile.warm_up_batches, self.max_batch)}))
+        self._wishes = gpu.Wishes(sizes, settings.gpu_memory_mb * 2**20, settings.cuda_graphs)
         self._crowd = Crowd()
         self._twin_bytes = settings.twin_max_mb * 2**20
         self._share = max(1, self.threads // self.profile.runs)
@@ -150,8 +165,9 @@ class Runtime:
         if any("{engine_cache}" in str(value) for p in self.profile.providers for value in p.options.values()):
             self._engine_cache.mkdir(parents=True, exist_ok=True)
         try:
-            providers = self._choice.among(path, self.providers) if self._choice else self.providers
-            session = self._opened(path, providers)
+            providers = self._tuned(path)
+            providers = self._choice.among(path, providers) if self._choice else providers
+            session, providers = self._recorded(path, providers)
         except Exception as error:  # onnxruntime's errors share no base class of their own
             log.exception("cannot open %s", path)
             raise ModelLoadFailed(f"ONNX Runtime cannot load {path.name}; the worker's log says why.") from error
@@ -159,7 +175,31 @@ class Runtime:
             self.profile.check(session.get_providers())
         except BadProfile as error:
             raise ModelLoadFailed(str(error)) from error
-        return Session(session, path.parent.name, self._crowd, self._twin_of(path, session, providers))
+        twin = self._twin_of(path, session, providers)
+        return Session(session, path.parent.name, self._crowd, twin, self._ladder_of(session, providers))
+
+    def _tuned(self, path: Path) -> Providers:
+        """The providers, on an NVIDIA GPU with what the graph needs."""
+        if not any(name in CUDA for name, _ in self.providers):
+            return self.providers
+        signature = read_signature(path)
+        wishes = replace(self._wishes, graphs=self._wishes.graphs and gpu.only_batch_is_free(signature))
+        return gpu.tuned(self.providers, path, signature, wishes)
+
+    def _ladder_of(self, session: ort.InferenceSession, providers: Providers) -> Ladder | None:
+        if not self._wishes.graphs or gpu.without_graphs(providers) == providers:
+            return None
+        return Ladder(session, signature_of(session), self._wishes.sizes, "cuda")
+
+    def _recorded(self, path: Path, providers: Providers) -> tuple[ort.InferenceSession, Providers]:
+        """Open it for CUDA graphs where they are wanted, and without where the graph cannot be recorded."""
+        plain = gpu.without_graphs(providers)
+        if plain != providers:
+            try:
+                return self._opened(path, providers), providers
+            except Exception as error:  # noqa: BLE001 - onnxruntime's errors share no base class of their own
+                log.warning("%s runs without CUDA graphs: %s", path.parent.name, error)
+        return self._opened(path, plain), plain
 
     def _twin_of(self, path: Path, session: ort.InferenceSession, providers: Providers) -> Twin | None:
         if self._share == self.threads or set(session.get_providers()) - ON_CPU or size_of(path) > self._twin_bytes:

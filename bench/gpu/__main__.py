@@ -1,0 +1,125 @@
+"""How near our sessions come to the provider's own loop on a GPU, and whether decoding keeps it fed.
+
+For each profile, with and without CUDA graphs, at each batch size, with one process and with several on the same GPU:
+
+loop      the provider's runs one after the other, inputs and outputs on the device: the limit
+ours      the same graph through Session and Batcher: numpy in, numpy out, copies included
+two       two of ours at a time, so that one copies while the other computes
+
+The aim is ours (or two) >= 0.95 of loop. Then: pictures a second that 1, 2, 4 ... threads decode and prepare.
+``--profiles cpu`` runs it without a GPU, to see that it works. TensorRT compiles its engine in the first cell of a
+batch size (a minute or two for the detector), which is not counted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from bench import pictures, report
+from bench.gpu.side import rate
+from bench.networks.repository import write_all
+from worker_service.engine.engine import Engine
+from worker_service.engine.params import Params
+from worker_service.settings import EngineSettings
+
+
+def card() -> str:
+    """The GPU's name and driver."""
+    if shutil.which("nvidia-smi") is None:
+        return "no GPU"
+    query = ["nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
+    return subprocess.run(query, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def cell(wanted: dict[str, Any], processes: int) -> report.Row:
+    """So many processes at the same time; rates are their sums."""
+    command = [sys.executable, "-m", "bench.gpu.side"]
+    sides = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        for _ in range(processes)
+    ]
+    try:
+        told = [say(side, json.dumps(wanted)) for side in sides]  # one after the other: the first compiles for all
+        with ThreadPoolExecutor(processes) as threads:
+            rates = list(threads.map(lambda side: say(side, "go"), sides))
+    finally:
+        for side in sides:
+            side.kill()
+    if not all(told) or not all(rates):
+        return {"provider": "failed"}
+    sums = {name: sum(found[name] for found in rates) for name in rates[0]}
+    return {
+        "provider": told[0]["provider"],
+        "open s": told[0]["open s"],
+        **{f"{name} img/s": value for name, value in sums.items()},
+        "ours/loop": max(sums["ours"], sums["ours, two at once"]) / sums["loop"],
+    }
+
+
+def say(side: subprocess.Popen[str], line: str) -> dict[str, Any]:
+    """Its answer; empty when it has ended."""
+    assert side.stdin is not None
+    assert side.stdout is not None
+    try:
+        side.stdin.write(line + "\n")
+        side.stdin.flush()
+    except BrokenPipeError:
+        return {}
+    answer = side.stdout.readline()
+    found: dict[str, Any] = json.loads(answer) if answer else {}
+    return found
+
+
+def decoding(models: Path, seconds: float) -> list[report.Row]:
+    """Pictures a second that so many threads decode and prepare for the detector."""
+    engine = Engine(EngineSettings(model_dirs=(models,), warm_up=False, profile="cpu"))
+    model = engine.get("bench-detector")
+    params = model.params({})
+    rows: list[report.Row] = []
+    for size, threads in product(((640, 480), (1920, 1080)), (1, 2, 4, 8, 16, 32)):
+        if threads > (os.cpu_count() or 1):
+            continue
+        (jpeg,) = pictures.jpegs(1, *size)
+
+        def once(data: bytes = jpeg) -> None:
+            model.preprocess(engine.decode(data, Params()), params)
+
+        rows.append({"picture": "x".join(map(str, size)), "threads": threads, "img/s": rate(once, 1, seconds, threads)})
+    return rows
+
+
+def main() -> None:
+    parser = report.parser(__doc__)
+    parser.add_argument("--profiles", nargs="+", default=["gpu", "tensorrt"])
+    parser.add_argument("--batches", type=int, nargs="+", default=[1, 8, 32])
+    parser.add_argument("--processes", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--seconds", type=float, default=2)
+    options = parser.parse_args()
+    rows: list[report.Row] = []
+    with tempfile.TemporaryDirectory() as name:
+        models = Path(name) / "models"
+        write_all(models)
+        graph = models / "bench-detector" / "weights.onnx"
+        for profile, graphs, batch, processes in product(
+            options.profiles, (False, True), options.batches, options.processes
+        ):
+            wanted = {"graph": str(graph), "profile": profile, "graphs": graphs, "batch": batch}
+            wanted |= {"seconds": options.seconds, "cache": str(Path(name) / "engines")}
+            how = {"profile": profile, "CUDA graphs": str(graphs), "batch": batch, "processes": processes}
+            rows.append(how | cell(wanted, processes))
+        fed = decoding(models, options.seconds)
+    report.show(f"{card()}: the provider's loop and ours", rows, as_json=options.json)
+    report.show("decode and prepare", fed, as_json=options.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Workers, runs and threads on the same cores: ``python -m bench.threads``."""

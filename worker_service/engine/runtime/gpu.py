@@ -1,0 +1,83 @@
+"""Options of NVIDIA's providers that depend on the graph or on the machine; the others stand in the profile.
+
+Unproven on hardware: no machine with a GPU has run this. ``python -m bench.gpu`` is what to run on the first one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from worker_service.engine.runtime.choice import Providers
+from worker_service.engine.runtime.external import operators
+from worker_service.engine.runtime.signature import GraphSignature, TensorSpec
+
+CUDA, TENSORRT = "CUDAExecutionProvider", "TensorrtExecutionProvider"
+QUANTISED = "QuantizeLinear"
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """``memory_bytes`` 0 sets no limit; ``sizes`` are the batches to prepare for; ``graphs`` asks for CUDA graphs."""
+
+    sizes: tuple[int, ...]
+    memory_bytes: int = 0
+    graphs: bool = False
+
+
+def tuned(providers: Providers, path: Path, signature: GraphSignature, wishes: Wishes) -> Providers:
+    """The providers with what this graph and this machine need; an option that the profile gives stays as it is."""
+    return [(name, {**_own(name, path, signature, wishes), **options}) for name, options in providers]
+
+
+def without_graphs(providers: Providers) -> Providers:
+    """The same without CUDA graphs, which not every graph can be recorded as."""
+    switches = {"enable_cuda_graph", "trt_cuda_graph_enable"}
+    return [(name, {k: v for k, v in options.items() if k not in switches}) for name, options in providers]
+
+
+def only_batch_is_free(signature: GraphSignature) -> bool:
+    """Whether every input and output has the batch as its first axis and all other sizes fixed."""
+    return all(len(spec.shape) > 1 and _rest(spec) is not None for spec in (*signature.inputs, *signature.outputs))
+
+
+def shapes(signature: GraphSignature, sizes: Sequence[int]) -> dict[str, str]:
+    """TensorRT's optimisation profile: without it, each larger batch that comes builds the engine anew, for minutes."""
+    free = [spec for spec in signature.inputs if spec.fixed(0) is None]
+    if not free or not only_batch_is_free(signature):
+        return {}
+    named = {"min": min(sizes), "opt": max(sizes), "max": max(sizes)}
+    return {
+        f"trt_profile_{name}_shapes": ",".join(f"{spec.name}:{_sizes(spec, size)}" for spec in free)
+        for name, size in named.items()
+    }
+
+
+def _sizes(spec: TensorSpec, batch: int) -> str:
+    return "x".join(map(str, (batch, *(_rest(spec) or ()))))
+
+
+def _own(name: str, path: Path, signature: GraphSignature, wishes: Wishes) -> Mapping[str, str]:
+    options: dict[str, str] = {}
+    if name == CUDA:
+        if wishes.memory_bytes:
+            options["gpu_mem_limit"] = str(wishes.memory_bytes)
+        if wishes.graphs:
+            options["enable_cuda_graph"] = "1"
+    if name == TENSORRT:
+        options |= shapes(signature, wishes.sizes)
+        if any(operator == QUANTISED for _, operator in operators(path)):
+            options["trt_int8_enable"] = "1"  # its scales are in the graph; without them TensorRT would want a table
+        if wishes.memory_bytes:
+            options["trt_max_workspace_size"] = str(wishes.memory_bytes // 2)
+        if wishes.graphs:
+            options["trt_cuda_graph_enable"] = "1"
+    return options
+
+
+def _rest(spec: TensorSpec) -> tuple[int, ...] | None:
+    """All sizes but the first, or None when one is free."""
+    sizes = [spec.fixed(axis) for axis in range(1, len(spec.shape))]
+    found = tuple(size for size in sizes if size is not None)
+    return found if len(found) == len(sizes) else None
