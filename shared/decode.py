@@ -1,7 +1,7 @@
 """Image bytes to pixels. The header is read first: what is too large or no image costs nothing.
 
-Pillow reads headers of the allowed formats only, cv2 (several times faster) decodes the pixels. libjpeg, libpng and
-friends fill missing data with grey instead of failing, so completeness is checked per format.
+Pillow reads headers of the allowed formats only (``jpeg`` those of plain JPEGs), cv2 (several times faster) decodes the
+pixels. libjpeg, libpng and friends fill missing data with grey instead of failing, so completeness is checked per format.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 
 from shared.errors import ImageTooLarge, InvalidImage
+from shared.jpeg import plain_size
 
 Image: TypeAlias = npt.NDArray[np.uint8]
 
@@ -67,6 +68,10 @@ def _read_header(data: bytes, max_pixels: int) -> tuple[str, int]:
     if data.startswith(PNG_MAGIC) and len(data) >= 24:  # Pillow wants to see pixel data before it tells the size
         width, height = struct.unpack(">II", data[16:24])
         _check_size(width, height, max_pixels)
+    plain = plain_size(data)
+    if plain is not None:
+        _check_size(*plain, max_pixels)
+        return "JPEG", 1
     try:
         with Pillow.open(BytesIO(data), formats=FORMATS) as header:
             width, height = header.size

@@ -31,7 +31,7 @@ from worker_service.engine.manifest import Manifest
 from worker_service.engine.params import Params
 from worker_service.engine.repository import Repository
 from worker_service.engine.results import Result
-from worker_service.engine.runtime.session import Runtime, read_signature
+from worker_service.engine.runtime.session import Runtime, Session, read_signature
 from worker_service.settings import EngineSettings
 
 log = logging.getLogger(__name__)
@@ -148,7 +148,9 @@ class Engine:
         model = _family(package).load(package, self.runtime)
         if self.settings.warm_up:
             warm_up(model, self.runtime.profile.warm_up_batches)
-        log.info("loaded %s on %s", model_id, ", ".join(name for name, _ in self.runtime.providers))
+        session = getattr(model, "session", None)  # of models of one graph
+        names = session.providers if isinstance(session, Session) else [name for name, _ in self.runtime.providers]
+        log.info("loaded %s on %s", model_id, ", ".join(names))
         return model, package.manifest.digest
 
 
