@@ -1,7 +1,8 @@
 """Image bytes to pixels. The header is read first: what is too large or no image costs nothing.
 
 Pillow reads headers of the allowed formats only (``jpeg`` those of plain JPEGs), cv2 (several times faster) decodes the
-pixels. libjpeg, libpng and friends fill missing data with grey instead of failing, so completeness is checked per format.
+pixels. libjpeg, libpng and friends fill missing data with grey instead of failing, so completeness is checked for each
+format.
 """
 
 from __future__ import annotations
