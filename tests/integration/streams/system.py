@@ -122,7 +122,7 @@ class System:
         spec = {"sources": [{"reference": one, "read_timeout_s": 1.0} for one in references], **fields}
         return await self.store.create(PipelineSpec.model_validate({**spec, **({"model": MODEL} if model else {})}))
 
-    async def consumed(self, stream_id: str) -> dict[str, Any]:
+    async def consumed(self, stream_id: str, seconds: float = 30) -> dict[str, Any]:
         """The next buffered result."""
         found: list[dict[str, Any]] = []
 
@@ -131,7 +131,7 @@ class System:
             found.extend([result] if result else [])
             return bool(found)
 
-        await self.until(take, "a result")
+        await self.until(take, "a result", seconds)
         return found[0]
 
     async def source(self, stream_id: str, name: str = "0") -> dict[str, Any]:
