@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import fsspec
 import numpy as np
 import pytest
 from aiohttp import web
@@ -109,6 +110,21 @@ async def roboflow() -> AsyncIterator[Roboflow]:
 def upload(roboflow: Roboflow, where: Path, redis_url: str, *strategies: dict[str, Any]) -> Sink:
     settings = {"stream_roboflow_url": roboflow.url}
     return collect(where, redis_url, *strategies, settings=settings, project="shapes", api_key="k3y", tags=["a", "b"])
+
+
+async def test_a_bucket_gets_pictures_and_answers(redis_url: str, tmp_path: Path) -> None:
+    """A file system of fsspec's that is no folder; s3 is one more of them."""
+    files = fsspec.filesystem("memory")
+    allowed = {"stream_dataset_urls": ("memory://bucket",)}
+    try:
+        await written(collect(tmp_path, redis_url, url="memory://bucket/yard", settings=allowed), result(1))
+        picture, about = sorted(files.find("/bucket/yard"))
+        assert (picture[:-4], picture[-4:], about[-5:]) == (about[:-5], ".jpg", ".json")
+        assert cv2.imdecode(np.frombuffer(files.cat_file(picture), np.uint8), cv2.IMREAD_COLOR) is not None
+        assert json.loads(files.cat_file(about))["predictions"]
+    finally:
+        files.rm("/bucket", recursive=True)
+    assert not pictures(tmp_path)
 
 
 async def test_a_roboflow_project_gets_picture_batch_tags_and_predictions(

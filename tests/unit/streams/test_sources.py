@@ -41,6 +41,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             frame = av.VideoFrame.from_ndarray(film.picture(number, 320, 180, FRAMES), format="bgr24")
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
+    (made / "live.m3u8").write_text((made / "list.m3u8").read_text().replace("#EXT-X-ENDLIST\n", ""))
     (made / "images").mkdir()
     for number in range(3):
         cv2.imwrite(str(made / "images" / f"{number}.png"), film.picture(number, 320, 180, FRAMES))
@@ -160,6 +161,15 @@ def test_video_over_http_is_a_file(settings: StreamSettings, folder: Path, name:
         with opened(made) as info:
             assert (info.live, info.ends) == (False, True)
             assert len(rest(made)) == FRAMES
+
+
+def test_a_playlist_that_may_go_on_is_live(settings: StreamSettings, folder: Path) -> None:
+    with http(partial(Quiet, directory=str(folder))) as url:
+        made = source(settings, f"{url}/live.m3u8")
+        with opened(made) as info:
+            assert (info.live, info.ends, info.width) == (True, False, 320)
+            numbers = [film.number_of(one.picture.bgr()) for one in (made.read() for _ in range(5)) if one]
+    assert numbers == list(range(numbers[0], numbers[0] + 5))
 
 
 def test_mjpeg_over_http_is_live(settings: StreamSettings) -> None:
