@@ -38,9 +38,11 @@ SLOW = {
     "heartbeat_ms": "1500",
     "stall_timeout_s": "600",
     "request_timeout_s": "600",
-    "warm_up": "true",
+    "scout_interval_ms": "60000",
+    "worker_role": "inference",
 }
-"""Limits of time that fit processes fifty times slower."""
+"""Limits of time that fit processes fifty times slower, and little to do beside requests: what the clock starts would be
+most of the figure, and slips when the process is busy, so that it cannot be taken off exactly."""
 IDLE_S = 20
 Traffic = Callable[[int], None]
 """Sends so many requests and has their answers."""
