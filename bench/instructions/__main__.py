@@ -41,7 +41,7 @@ SLOW = {
     "scout_interval_ms": "60000",
     "worker_role": "inference",
 }
-"""Limits of time that fit processes fifty times slower, and little to do beside requests: what the clock starts would be
+"""Limits of time that fit processes fifty times slower, and little to do beside requests: what clocks start would be
 most of the figure, and slips when the process is busy, so that it cannot be taken off exactly."""
 IDLE_S = 20
 Traffic = Callable[[int], None]
