@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -77,4 +78,33 @@ async def test_a_worker_tells_what_it_writes(redis_url: str, tmp_path: Path) -> 
         assert pieces.strip() == text
         assert [story[0].name, story[1].name, story[-1].name] == ["queued", "started", "finished"]
     finally:
+        await asyncio.wait_for(bench.close(), 30)
+
+
+async def test_a_canceled_text_is_not_written_on(redis_url: str, tmp_path: Path) -> None:
+    """By steps: of a thousand that were asked for, the worker takes those until it hears of it, and no more."""
+    examples.model(tmp_path / "models" / "reader", "smolvlm", "lmm")
+    bench = Bench(redis_url, tmp_path / "models", tmp_path, preload_models="reader")
+    await bench.dispatcher.start()
+    ledger = Ledger(RedisSettings(redis_url=redis_url), SETTINGS)
+    try:
+        await bench.ready("writer")
+        images = [pictures.read(name) for name in pictures.NAMES[:5]] * 2
+        asked = Job("reader", images, lane="normal", params={"prompt": "x", "max_new_tokens": 900})
+        record = await bench.dispatcher.submit(asked)
+        async for event in bench.dispatcher.follow(record.id):
+            if event is not None and event.name == "text":
+                break
+        await ledger.cancel(record.id)
+        await bench.saying("writer", "text.given_up", 60)
+        lines = [line for line in bench.workers["writer"].log.read_text().splitlines() if "text.given_up" in line]
+        steps = [int(found) for line in lines for found in re.findall(r"steps\W+(\d+)", line)]
+        assert steps
+        assert max(steps) < 800
+        short = Job("reader", images[:1], lane="live", params={"prompt": "x", "max_new_tokens": 3})
+        result = await bench.dispatcher.run(short)
+        assert result.outputs[0]["output"]["tokens"] == 3
+        assert (await bench.dispatcher.get(record.id)).state == "canceled"
+    finally:
+        await ledger.close()
         await asyncio.wait_for(bench.close(), 30)

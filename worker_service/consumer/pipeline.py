@@ -21,10 +21,20 @@ from worker_service.consumer import spans
 from worker_service.consumer.counters import Counters
 from worker_service.consumer.inprocess import InProcess
 from worker_service.consumer.ready import ReadyQueue
+from worker_service.consumer.steps import Share, follow
 from worker_service.consumer.waiting import Waiting
 from worker_service.consumer.work import Item, Work, clock_ms
 from worker_service.engine.engine import Engine
-from worker_service.engine.family import AnyModel, Image, Prepared, Raw, prepare_embedding, prepare_text, read_text
+from worker_service.engine.family import (
+    AnyModel,
+    Image,
+    Prepared,
+    Raw,
+    TakesSteps,
+    prepare_embedding,
+    prepare_text,
+    read_text,
+)
 
 log = structlog.get_logger(__name__)
 Finish = Callable[[Sequence[tuple[Taken, JobResult]]], None]
@@ -205,13 +215,45 @@ class Pipeline:
 
     def _infer_forever(self) -> None:
         while batch := self._ready.take():
-            self._leave(batch)
-            late = [item for item in batch if item.work.expired or item.work.abandoned]
-            if late:
-                self._post.submit(self._settle, [(item, {"error": LATE.to_dict()}) for item in late])
-                batch = [item for item in batch if item not in late]
+            batch = self._in_time(batch)
+            if batch and isinstance(batch[0].work.model, TakesSteps):
+                batch = self._step(batch[0].work.model, batch)
             if batch:
                 self._post.submit(self._settle_raw, *self._infer(batch))
+
+    def _in_time(self, batch: list[Item]) -> list[Item]:
+        """Those of a batch whose answer somebody still waits for; the others are settled."""
+        self._leave(batch)
+        late = [item for item in batch if item.work.expired or item.work.abandoned]
+        if late:
+            self._post.submit(self._settle, [(item, {"error": LATE.to_dict()}) for item in late])
+        return [item for item in batch if item not in late]
+
+    def _step(self, model: TakesSteps, batch: list[Item]) -> list[Item]:
+        """Run a batch that others may join; what failed on the way and is to run by itself."""
+        served = batch[0].work.model
+        self._running[threading.get_ident()] = clock_ms()
+
+        def more(going: int) -> list[Item]:
+            return self._in_time(self._ready.more(served, served.max_batch - going))
+
+        try:
+            return follow(model.open(), batch, more, lambda *done: self._post.submit(self._settle_share, *done))
+        finally:
+            del self._running[threading.get_ident()]
+
+    def _settle_share(self, share: Share, raw: Raw) -> None:
+        """One image of a run of many steps."""
+        item, ended = share.item, share.ended
+        item.work.note("infer_ms", ended - share.began, ended)
+        item.work.taken.infer_ms += share.busy
+        item.work.batch = max(item.work.batch, share.most)
+        model, begun = item.work.model.manifest.id, clock_ms()
+        outcome = self._postprocess(item, raw)
+        parts = {"batches": 1 / share.most, "batch_images": 1.0, "infer_ms": share.busy, "post_ms": clock_ms() - begun}
+        self.counters.add(model, **parts)
+        self.counters.observe(model, "batch_size", share.most)
+        self._settle([(item, outcome)])
 
     def _infer(self, batch: list[Item]) -> tuple[list[Item], list[Raw | None], float, float]:
         """The batch, its answers, how long they took, and when they were there."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from shared import keys
 from worker_service.consumer.work import Item
+from worker_service.engine.family import AnyModel
 
 FAIR_EVERY = 8
 """Every eighth choice begins with the least urgent, so that a flood of live jobs cannot starve the bulk."""
@@ -54,6 +55,24 @@ class ReadyQueue:
             else:
                 del self._models[model]
             return batch
+
+    def more(self, model: AnyModel, room: int) -> list[Item]:
+        """Images that may join a run of their model, most urgent first.
+
+        None while images of another model wait: each that joins makes the run longer.
+        """
+        name, found = model.manifest.id, list[Item]()
+        with self._changed:
+            if self._turn != deque([name]):
+                return []
+            lanes = self._models[name]
+            for lane in lanes:
+                while lane and len(found) < room and lane[0].work.model is model:
+                    found.append(lane.popleft())
+            if not any(lanes):
+                del self._models[name]
+                self._turn.clear()
+        return found
 
     def close(self) -> None:
         """Let ``take`` return when nothing is left."""

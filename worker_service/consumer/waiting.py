@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import structlog
 from typing_extensions import override
 
 from worker_service.consumer.work import Work
 from worker_service.engine.family import Watch
 
+log = structlog.get_logger()
 LOUDEST = 4096
 """Characters of one piece: a text event stays small."""
 
@@ -18,12 +20,17 @@ class Waiting(Watch):
 
     def __init__(self, work: Work, index: int, alive: Callable[[], None]) -> None:
         self._work, self._index, self._alive = work, index, alive
+        self._steps = 0
 
     @override
     def gone(self) -> bool:
         """Canceled, taken over by another worker, or too late."""
         self._alive()
-        return self._work.abandoned or self._work.expired
+        self._steps += 1
+        if not self._work.abandoned and not self._work.expired:
+            return False
+        log.info("text.given_up", **self._work.names, input=self._index, steps=self._steps)
+        return True
 
     @override
     def said(self, text: str) -> None:

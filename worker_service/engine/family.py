@@ -113,6 +113,31 @@ class Model(Protocol[P]):
 AnyModel: TypeAlias = Model[Any]
 
 
+class Steps(Protocol):
+    """A run of many steps. Each item is done in its own time, and others may be added on the way."""
+
+    def __len__(self) -> int:
+        """Items that are not done."""
+        ...
+
+    def add(self, batch: Sequence[Prepared]) -> None:
+        """Take up items. Raises InferenceFailed; those before stay as they are."""
+        ...
+
+    def step(self) -> list[tuple[Prepared, Raw]]:
+        """One step of all; those that are done. Raises InferenceFailed for all that are not."""
+        ...
+
+
+@runtime_checkable
+class TakesSteps(Protocol):
+    """What a model has beside ``infer`` whose runs others may join."""
+
+    def open(self) -> Steps:
+        """A run without items."""
+        ...
+
+
 @runtime_checkable
 class ReadsText(Protocol):
     """What a model has beside ``preprocess`` whose items may be texts."""

@@ -91,7 +91,8 @@ def export(
 
 def write(folder: Path, manifest: dict[str, Any], answers: dict[str, np.ndarray]) -> None:
     """model.json with the hashes of the files that lie there, and the answers."""
-    files = sorted(path for path in folder.iterdir() if path.suffix == ".onnx" or path.name == "tokenizer.json")
+    beside = ("tokenizer.json", "chat_template.jinja", "preprocessor_config.json")
+    files = sorted(path for path in folder.iterdir() if path.suffix == ".onnx" or path.name in beside)
     hashes = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
     text = json.dumps({"id": folder.name, **manifest, "files": hashes, "licence": "Apache-2.0"}, indent=1)
     if "generation" in manifest:  # as exporters have it beside the graphs; model.json goes before it

@@ -217,6 +217,14 @@ def florence_2() -> Example:
     return Example({}, net="florence2")
 
 
+def smolvlm() -> Example:
+    return Example({}, net="smolvlm")
+
+
+def paligemma() -> Example:
+    return Example({}, net="paligemma")
+
+
 def yolo_world() -> Example:
     return Example({}, net="yolo-world")
 
@@ -260,6 +268,8 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "trocr": trocr,
     "pp-ocr": pp_ocr,
     "florence-2": florence_2,
+    "smolvlm": smolvlm,
+    "paligemma": paligemma,
     "yolo-world": yolo_world,
     "grounding-dino": grounding_dino,
     "owlv2": owlv2,

@@ -19,10 +19,11 @@ from worker_service.engine import places
 from worker_service.engine.artifacts import Package
 from worker_service.engine.family import Family, Guess, Image, Model, Prepared, Raw
 from worker_service.engine.generation.decoder import MERGED, TWO, Decoder
-from worker_service.engine.generation.loop import Request, generate
+from worker_service.engine.generation.loop import Loop, Request, tokens
 from worker_service.engine.generation.options import Ask, ask_of, options_of
-from worker_service.engine.generation.outcome import account, packed, unpacked
+from worker_service.engine.generation.outcome import account, unpacked
 from worker_service.engine.generation.seen import guess_image
+from worker_service.engine.generation.writing import Writing, write
 from worker_service.engine.params import GenerationParams, parse
 from worker_service.engine.runtime.batch import Batcher
 from worker_service.engine.runtime.session import Runtime, Session
@@ -85,16 +86,22 @@ class FlorenceModel:
         task = Task(asked.task, ids, ask_of(params, self._options))
         return Prepared({self._input: tensor}, geometry, (geometry.width, geometry.height), ask=task)
 
+    def open(self) -> Writing:
+        """A run of many steps that others may join."""
+        embed = tokens if self._by_ids else lambda ids: {EMBEDS: self._embedded(ids)}
+        return Writing(Loop(self._decoder, self._read, embed), self._begin)
+
     def infer(self, batch: Sequence[Prepared]) -> list[Raw]:
         """See all images and read all prompts, then write all texts together. Raises InferenceFailed."""
+        return write(self.open(), batch)
+
+    def _begin(self, batch: Sequence[Prepared]) -> tuple[list[Request], dict[str, Array]]:
         seen = np.stack([row[0] for row in self._vision.run([item.tensors for item in batch])])
         embeds, mask = self._joined(seen, [item.ask.ids for item in batch])
         states = self._encoder.run(_declared(self._encoder, {EMBEDS: embeds, MASK: mask}))[0]
         start = [self._options.decoder_start_token_id]
         requests = [Request(start, item.ask.ask, item.watch) for item in batch]
-        given = {STATES: states, STATES_MASK: mask}
-        embed = (lambda ids: {"input_ids": ids}) if self._by_ids else (lambda ids: {EMBEDS: self._embedded(ids)})
-        return [packed(one) for one in generate(self._decoder, requests, given, self._read, embed)]
+        return requests, {STATES: states, STATES_MASK: mask}
 
     def postprocess(self, raw: Raw, prepared: Prepared, params: GenerationParams) -> WrittenText:
         """The text, or what it says of places. Raises DeadlineExceeded when nobody had waited for its end."""

@@ -14,11 +14,12 @@ import numpy as np
 from shared.errors import ModelLoadFailed
 from worker_service.engine.artifacts import Package
 from worker_service.engine.family import Family, Guess, Image, Model, Prepared, Raw
-from worker_service.engine.generation.decoder import MERGED, TWO, Decoder
-from worker_service.engine.generation.loop import Request, generate
+from worker_service.engine.generation.decoder import MERGED, TWO, Array, Decoder
+from worker_service.engine.generation.loop import Loop, Request
 from worker_service.engine.generation.options import ask_of, options_of
-from worker_service.engine.generation.outcome import account, packed, unpacked
+from worker_service.engine.generation.outcome import account, unpacked
 from worker_service.engine.generation.seen import HALF, guess_image
+from worker_service.engine.generation.writing import Writing, write
 from worker_service.engine.params import GenerationParams, parse
 from worker_service.engine.runtime.batch import Batcher
 from worker_service.engine.runtime.session import Runtime
@@ -64,12 +65,18 @@ class TrocrModel:
         size = (geometry.width, geometry.height)
         return Prepared({self._input: tensor}, geometry, size, ask=ask_of(params, self._options))
 
+    def open(self) -> Writing:
+        """A run of many steps that others may join."""
+        return Writing(Loop(self._decoder, self._tokenizer.text), self._begin)
+
     def infer(self, batch: Sequence[Prepared]) -> list[Raw]:
         """See all images, then write all texts together. Raises InferenceFailed."""
+        return write(self.open(), batch)
+
+    def _begin(self, batch: Sequence[Prepared]) -> tuple[list[Request], dict[str, Array]]:
         states = np.stack([row[0] for row in self._encoder.run([item.tensors for item in batch])])
         start = [self._options.decoder_start_token_id]
-        requests = [Request(start, item.ask, item.watch) for item in batch]
-        return [packed(one) for one in generate(self._decoder, requests, {STATES: states}, self._tokenizer.text)]
+        return [Request(start, item.ask, item.watch) for item in batch], {STATES: states}
 
     def postprocess(self, raw: Raw, prepared: Prepared, params: GenerationParams) -> ReadText:
         """The text. Raises DeadlineExceeded when nobody had waited for its end."""

@@ -103,6 +103,8 @@ def processor_input(processor: Mapping[str, Any], unsure: list[str]) -> dict[str
         made |= {"resize": "center-crop", "height": height, "width": width, "crop_offset": "floor"}
         shortest = size.get("shortest_edge") if isinstance(size, dict) else size
         made["crop_fraction"] = min(1.0, min(height, width) / float(shortest or min(height, width)))
+    elif isinstance(size, dict) and set(size) == {"longest_edge"}:
+        unsure.append("input: the longest edge is resized; what size the graph takes was assumed.")
     elif size:
         height, width = pair(size)
         made |= {"resize": "stretch", "height": height, "width": width}

@@ -8,21 +8,25 @@ others. What a graph does not declare it is not fed. The cache stays on the devi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
-from shared.errors import ModelLoadFailed
+from shared.errors import InferenceFailed, ModelLoadFailed
 from worker_service.engine.artifacts import Package
 from worker_service.engine.runtime.session import Runtime, Session, numpy_dtype
 
 Array = npt.NDArray[Any]
 PAST, PRESENT = "past_key_values.", "present."
 LOGITS, BRANCH, IDS, MASK, POSITIONS = "logits", "use_cache_branch", "input_ids", "attention_mask", "position_ids"
+EMBEDS, KEPT = "inputs_embeds", ("num_logits_to_keep", "logits_to_keep")
 MERGED = "decoder_model_merged.onnx"
 TWO = ("decoder_model.onnx", "decoder_with_past_model.onnx")
+SAME = 1e-2
+"""Of the scale of logits: how much a past that is filled up may move them, half precision considered."""
 
 
 class Cache:
@@ -32,19 +36,28 @@ class Cache:
         self.given = dict(given)
         self.past: dict[str, ort.OrtValue] = {}
 
-    def pick(self, rows: Sequence[int], session: Session, *, moved: bool) -> None:
-        """Keep these rows in this order. What belongs to the request is left alone unless rows change their request."""
+    def pick(self, rows: Sequence[int], session: Session, *, moved: bool, cut: int = 0) -> None:
+        """Keep these rows in this order, without the first ``cut`` places of their past.
+
+        What belongs to the request is left alone unless rows change their request.
+        """
         for name, value in self.past.items():
             if moved or ".encoder." not in name:
-                self.past[name] = session.on_device(value.numpy()[rows])
+                self.past[name] = session.on_device(value.numpy()[rows][:, :, 0 if ".encoder." in name else cut :])
         if moved:
             self.given = {name: session.on_device(value.numpy()[rows]) for name, value in self.given.items()}
 
+    def join(self, other: Cache, width: int, session: Session) -> None:
+        """Add the rows of another one; the past of both is filled up on the left to ``width`` places."""
+        for name, value in self.past.items():
+            both = [_filled(part.numpy(), width) for part in (value, other.past[name])]
+            self.past[name] = session.on_device(np.concatenate(both))
+
 
 class Decoder:
-    """One decoder, in one graph or two."""
+    """One decoder, in one graph or two. Positions count from ``first_position``."""
 
-    def __init__(self, package: Package, runtime: Runtime, folder: str = "") -> None:
+    def __init__(self, package: Package, runtime: Runtime, folder: str = "", first_position: int = 0) -> None:
         """Raises ModelLoadFailed when the package has no such graphs."""
         graphs = package.manifest.graphs
         names = (MERGED,) if folder + MERGED in graphs else TWO
@@ -54,11 +67,41 @@ class Decoder:
                 f"Model {package.manifest.id} has no {folder}{MERGED} and no {' and '.join(missing)} among its 'files'."
             )
         opened = [runtime.open(package.graph(folder + name)) for name in names]
-        self.first, self.then = opened[0], opened[-1]
+        self.first, self.then, self.first_position = opened[0], opened[-1], first_position
         for session in opened:
             if not session.signature.outputs or session.signature.outputs[0].name != LOGITS:
                 raise ModelLoadFailed(f"A decoder's first output is {LOGITS!r}. Seen: {session.signature}.")
         self.inputs = frozenset(spec.name for spec in self.then.signature.inputs)
+
+    @cached_property
+    def pads(self) -> bool:
+        """Whether rows of different lengths may be one batch: asked of the graph itself, on a made-up row."""
+        if not {MASK, POSITIONS} <= self.inputs or any(".encoder." in name for name in self.inputs):
+            return False
+        try:
+            alone, filled = self._tried(0), self._tried(3)
+        except (InferenceFailed, ValueError):
+            return False
+        return bool(np.abs(alone - filled).max() <= SAME * np.abs(alone).max())
+
+    def _tried(self, filled: int) -> Array:
+        """Logits behind three tokens and one, the past filled up by so many places between."""
+        size = next((spec.shape[-1] for spec in self.then.signature.inputs if spec.name == EMBEDS), None)
+        if EMBEDS in self.inputs and not isinstance(size, int):
+            raise ValueError(size)
+        cache, logits = self.begin({}), np.zeros(0)
+        for start, stop in ((0, 3), (3, 4)):
+            feeds: dict[str, Array] = {IDS: np.arange(start, stop)[None]}
+            if isinstance(size, int):
+                made = np.random.default_rng(start).standard_normal((1, stop - start, size))
+                feeds = {EMBEDS: made.astype(np.float32)}
+            mask = np.ones((1, stop + (filled if start else 0)), np.int64)
+            mask[:, : mask.shape[1] - stop] = 0
+            feeds |= {MASK: mask, POSITIONS: np.arange(start, stop)[None] + self.first_position}
+            logits = self.run(feeds, cache)
+            if not start:
+                cache.past = {k: self.then.on_device(_filled(v.numpy(), 3 + filled)) for k, v in cache.past.items()}
+        return logits
 
     def begin(self, given: Mapping[str, Array]) -> Cache:
         """An empty cache for rows that share ``given`` in all steps: what the encoder made of them, as a rule."""
@@ -78,6 +121,7 @@ class Decoder:
         kept = {name: value for name, value in {**cache.given, **cache.past}.items() if name in inputs}
         if BRANCH in inputs:
             fed[BRANCH] = np.array([not begins])
+        fed |= {name: np.ones([1] * len(inputs[name].shape), np.int64) for name in KEPT if name in inputs}
         if begins:
             fed |= {name: empty(spec.shape, rows, spec.dtype) for name, spec in inputs.items() if name.startswith(PAST)}
         wanted = [LOGITS, *(o.name for o in session.signature.outputs if _is_wanted(o.name, begins=begins))]
@@ -90,6 +134,11 @@ class Decoder:
 def _is_wanted(output: str, *, begins: bool) -> bool:
     """Keys and values; those of the encoder once only, later steps do not make them."""
     return output.startswith(PRESENT) and (begins or ".encoder." not in output)
+
+
+def _filled(past: Array, width: int) -> Array:
+    """[rows, heads, width, size], zeros in front of what there is."""
+    return np.pad(past, ((0, 0), (0, 0), (width - past.shape[2], 0), (0, 0)))
 
 
 def empty(shape: Sequence[int | str | None], rows: int, dtype: str) -> Array:

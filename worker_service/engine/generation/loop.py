@@ -1,70 +1,22 @@
-"""The generation loop: the requests of one batch decode together, each in its own way and to its own end."""
+"""The generation loop: requests decode together, each in its own way and to its own end, and others may join them.
+
+Where the decoder bears a past that is filled up, all rows take their steps as one batch. Where it does not, requests
+that began together with prompts of one length do, and these groups take turns.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 
 import numpy as np
 
-from worker_service.engine.family import WATCH, Watch
-from worker_service.engine.generation.beams import Beams
-from worker_service.engine.generation.decoder import IDS, Array, Decoder
-from worker_service.engine.generation.options import Ask
-from worker_service.engine.generation.reader import Read, Reader, cut
-from worker_service.engine.generation.search import Reason, Search, Single, Step
+from worker_service.engine.generation.decoder import EMBEDS, IDS, Array, Decoder
+from worker_service.engine.generation.group import Embed, Group
+from worker_service.engine.generation.reader import Read
+from worker_service.engine.generation.request import Generated, Request, Run
 
-Embed = Callable[[Array], Mapping[str, Array]]
-"""Token ids [rows, length] to the decoder's feeds."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """One text to generate: what its row begins with, how to choose, and who waits."""
-
-    prompt: list[int]
-    ask: Ask
-    watch: Watch = WATCH
-
-
-@dataclass(frozen=True)
-class Generated:
-    """A text's tokens, without those that ended it; ``text`` ends before the stop string."""
-
-    ids: list[int]
-    text: str
-    reason: Reason
-
-
-class Run:
-    """One request's search and reader."""
-
-    def __init__(self, request: Request, read: Read) -> None:
-        self.watch, self._stop, self._read = request.watch, request.ask.stop, read
-        self._reader = Reader(read, request.ask.stop, request.watch)
-        self.left = False
-        if request.ask.beams > 1:  # beams overtake one another, so nothing is certain before the end
-            self.search: Search = Beams(request.prompt, request.ask, self._has_stop)
-        else:
-            self.search = Single(request.prompt, request.ask, self._reader.ends)
-
-    def _has_stop(self, ids: list[int]) -> bool:
-        return bool(self._stop) and any(string in self._read(ids) for string in self._stop)
-
-    def advance(self, logits: Array) -> Step:
-        """The search's next step; none when nobody waits."""
-        if self.watch.gone():
-            self.left = True
-            return Step([], [])
-        return self.search.advance(logits)
-
-    def finished(self) -> Generated:
-        """What has come out."""
-        ids = self.search.ids
-        text = cut(self._read(ids), self._stop)
-        if not self.left:
-            self._reader.close(text)
-        return Generated(ids, text, "gone" if self.left else self.search.reason)
+__all__ = ["Generated", "Loop", "Request", "generate", "tokens"]
 
 
 def tokens(ids: Array) -> Mapping[str, Array]:
@@ -72,53 +24,58 @@ def tokens(ids: Array) -> Mapping[str, Array]:
     return {IDS: ids}
 
 
+class Loop:
+    """Requests on their way."""
+
+    def __init__(self, decoder: Decoder, read: Read, embed: Embed = tokens) -> None:
+        """``read`` makes texts of token ids, ``embed`` what the decoder is fed instead, where it is not the ids."""
+        self._decoder, self._read, self._embed = decoder, read, embed
+        self._groups: list[Group] = []
+        self._runs: list[Run] = []
+
+    def __len__(self) -> int:
+        """Requests that are not done."""
+        return len(self._runs)
+
+    def add(self, requests: Sequence[Request], given: Mapping[str, Array]) -> None:
+        """Take up requests; ``given`` is what the decoder is fed in every step, one row for each."""
+        runs = [Run(request, self._read) for request in requests]
+        by_length = sorted(range(len(runs)), key=lambda i: len(requests[i].prompt))
+        for _, same in groupby(by_length, key=lambda i: len(requests[i].prompt)):
+            members = list(same)
+            feeds = self._feeds([requests[i] for i in members])
+            chosen = {name: array[members] for name, array in given.items()}
+            self._groups.append(Group(self._decoder, [runs[i] for i in members], feeds, chosen))
+        self._runs += runs
+
+    def step(self) -> list[tuple[Request, Generated]]:
+        """A token more for each; those that are done. Raises InferenceFailed."""
+        for group in self._groups:
+            group.step(self._embed)
+        self._groups = [group for group in self._groups if group.runs]
+        if len(self._groups) > 1 and self._decoder.pads:
+            first, *others = self._groups
+            for other in others:
+                first.join(other)
+            self._groups = [first]
+        going = {id(run) for group in self._groups for run in group.runs}
+        done = [run for run in self._runs if id(run) not in going]
+        self._runs = [run for run in self._runs if id(run) in going]
+        return [(run.request, run.finished()) for run in done]
+
+    def _feeds(self, requests: Sequence[Request]) -> Mapping[str, Array]:
+        seen = [request.embeds for request in requests if request.embeds is not None]
+        if seen:
+            return {EMBEDS: np.stack(seen)}
+        return self._embed(np.array([request.prompt for request in requests], np.int64))
+
+
 def generate(
     decoder: Decoder, requests: Sequence[Request], given: Mapping[str, Array], read: Read, embed: Embed = tokens
 ) -> list[Generated]:
-    """Decode all requests as one batch; rows that are done leave it.
-
-    Args:
-        decoder: the graphs.
-        requests: prompts of one length; beams make rows of their own.
-        given: what the decoder is fed in every step, one row per request.
-        read: token ids to text.
-        embed: token ids to what the decoder is fed instead, where it is not the ids.
-
-    Raises:
-        InferenceFailed: a step failed.
-    """
-    runs = [Run(request, read) for request in requests]
-    owners = [i for i, run in enumerate(runs) for _ in range(run.search.width)]
-    cache = decoder.begin({name: array[owners] for name, array in given.items()})
-    ids = np.array([requests[owner].prompt for owner in owners], np.int64)
-    while owners:
-        logits = decoder.run(embed(ids), cache)
-        rows, chosen, following = _advance(runs, owners, logits)
-        if not rows:
-            break
-        if rows != list(range(len(owners))):
-            cache.pick(rows, decoder.then, moved=following != owners)
-        ids, owners = np.array(chosen, np.int64)[:, None], following
-    return [run.finished() for run in runs]
-
-
-def _advance(runs: Sequence[Run], owners: Sequence[int], logits: Array) -> tuple[list[int], list[int], list[int]]:
-    """Rows that go on, their next tokens, and whose they are."""
-    rows: list[int] = []
-    chosen: list[int] = []
-    following: list[int] = []
-    for owner, start, stop in _spans(owners):
-        step = runs[owner].advance(logits[start:stop])
-        rows += [start + parent for parent in step.parents]
-        chosen += step.tokens
-        following += [owner] * len(step.tokens)
-    return rows, chosen, following
-
-
-def _spans(owners: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-    """Each owner with its first row and the one behind its last."""
-    start = 0
-    for stop in range(1, len(owners) + 1):
-        if stop == len(owners) or owners[stop] != owners[start]:
-            yield owners[start], start, stop
-            start = stop
+    """All texts of these requests, in their order. Raises InferenceFailed."""
+    loop, found = Loop(decoder, read, embed), dict[int, Generated]()
+    loop.add(requests, given)
+    while loop:
+        found |= {id(request): made for request, made in loop.step()}
+    return [found[id(request)] for request in requests]

@@ -1,0 +1,83 @@
+"""PaliGemma: an image and a task in words in, a text out; places in it are ``<loc0000>`` to ``<loc1023>``.
+
+The image's features come first, then the prompt and a line's end. The decoder looks at all of that from everywhere
+(its graph has no mask, or one of ones), and only what it writes is read from left to right. Positions count from 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from typing_extensions import override
+
+from shared.errors import ModelLoadFailed
+from worker_service.engine.artifacts import Package
+from worker_service.engine.family import Family, Guess, Image, Model
+from worker_service.engine.generation.decoder import EMBEDS, MASK, MERGED
+from worker_service.engine.generation.seen import HALF, guess_image
+from worker_service.engine.params import GenerationParams
+from worker_service.engine.runtime.session import Runtime
+from worker_service.engine.runtime.signature import GraphSignature
+from worker_service.engine.vision.fit import Geometry, fit
+from worker_service.engine.vision_writer import GRAPHS, VISION, Array, VisionWriter
+
+SIDE = 224
+STATES = "encoder_hidden_states"
+
+
+class PaliGemmaModel(VisionWriter):
+    """A loaded PaliGemma."""
+
+    first_position = 1
+
+    def __init__(self, package: Package, runtime: Runtime) -> None:
+        super().__init__(package, runtime)
+        inputs = self.vision.signature.inputs
+        if len(inputs) != 1 or len(inputs[0].shape) != 4:
+            raise ModelLoadFailed(f"Family paligemma feeds {VISION} one image. Seen: {self.vision.signature}.")
+        self._input = inputs[0].name
+
+    @override
+    def pictures(self, image: Image) -> tuple[dict[str, Array], Geometry, str]:
+        tensor, geometry = fit(image, self.manifest.input)
+        return {self._input: tensor}, geometry, self.image_token
+
+    @override
+    def words(self, prompt: str, pictures: str) -> str:
+        return f"{pictures}<bos>{prompt}\n"
+
+
+class PaliGemmaFamily:
+    """The three graphs together tell it: one image, and a decoder that is told positions and no mask."""
+
+    name = "paligemma"
+    task = "lmm"
+    layouts = (GRAPHS,)
+
+    def matches(self, signature: GraphSignature) -> float | None:
+        """Never: its parts alone could be anything's."""
+        del signature
+        return None
+
+    def guess(self, signature: GraphSignature) -> Guess:
+        """The processor's settings, at the size of the encoder's image, or 224 pixels."""
+        return guess_image(signature, SIDE, "antialias-cubic", HALF, HALF)
+
+    def matches_graphs(self, graphs: Mapping[str, GraphSignature]) -> float | None:
+        """1.0 for one image and a decoder of embeddings without a mask."""
+        inputs = graphs[VISION].inputs
+        reads: set[Any] = {spec.name for spec in graphs[MERGED].inputs}
+        single = len(inputs) == 1 and len(inputs[0].shape) == 4
+        return 1.0 if single and EMBEDS in reads and not reads & {MASK, STATES} else None
+
+    def guess_graphs(self, graphs: Mapping[str, GraphSignature]) -> Guess:
+        """The same, by the vision encoder."""
+        return self.guess(graphs[VISION])
+
+    def load(self, package: Package, runtime: Runtime) -> Model[GenerationParams]:
+        """Open the graphs. Raises ModelLoadFailed."""
+        return PaliGemmaModel(package, runtime)
+
+
+FAMILY: Family = PaliGemmaFamily()
