@@ -24,7 +24,7 @@ class Share:
     ended: float = 0.0
 
 
-Done = Callable[[Share, Raw], None]
+Done = Callable[[Share, Raw], object]
 
 
 def follow(steps: Steps, batch: Sequence[Item], more: Callable[[int], Sequence[Item]], done: Done) -> list[Item]:
