@@ -1,4 +1,4 @@
-"""Milliseconds of processor time per family: python -m bench.families [--reference PYTHON [--clones DIR]].
+"""Milliseconds of processor time per family: python -m bench.families [--reference PYTHON [--clones DIR]] [--only FAMILY...].
 
 Decode is of a JPEG of 1080p; infer is that of the YOLOv8n-sized network of ``bench.networks`` on one thread, the same
 for all, as the scale for the rest. PYTHON is the interpreter of the environment that ``script/parity`` builds.
@@ -66,13 +66,18 @@ def own_times(family: str, folder: Path, image: np.ndarray) -> list[tuple[str, f
     return rows
 
 
-def reference_times(python: Path, clones: str, folder: Path, image: np.ndarray) -> dict[str, dict[str, float]]:
+def reference_times(
+    python: Path, clones: str, folder: Path, image: np.ndarray, wanted: list[str]
+) -> dict[str, dict[str, float]]:
     """Figures of the reference implementations, measured in their own environment."""
     np.save(folder / "image.npy", image)
     environment = {**os.environ, "YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false", "PYTHONPATH": str(ROOT)}
     environment |= {"PARITY_CLONES": clones, "MPLBACKEND": "agg"}
     figures: dict[str, dict[str, float]] = {}
-    for families in cases.COMPARED:
+    for group in cases.COMPARED:
+        families = [family for family in group if family in wanted]
+        if not families:
+            continue
         for family in families:
             np.savez(folder / f"{family}.npz", **cases.make(family).outputs)
         command = [str(python.absolute()), "-m", "bench.families.reference", str(folder), *families]
@@ -85,6 +90,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--reference", type=Path, help="python of the parity environment")
     parser.add_argument("--clones", default="", help="folder with checkouts, as script/parity takes it")
+    parser.add_argument("--only", nargs="+", default=list(cases.CASES), choices=list(cases.CASES), metavar="FAMILY")
     options = parser.parse_args()
     python: Path | None = options.reference
     cv2.setNumThreads(1)
@@ -92,11 +98,11 @@ def main() -> None:
     data = cv2.imencode(".jpg", image)[1].tobytes()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        theirs = reference_times(python, options.clones, folder, image) if python else {}
+        theirs = reference_times(python, options.clones, folder, image, options.only) if python else {}
         infer = network_time(folder / "nets", image)
         print(f"decode {milliseconds(lambda: decode(data, MAX_PIXELS)):.1f} ms, infer {infer:.0f} ms, one core, 1080p")
         print(f"{'family':24}{'pre':>7}{'post':>7}{'share':>8}   {'their pre':>9}{'post':>8}{'times':>7}")
-        for family in cases.CASES:
+        for family in options.only:
             for label, pre, post in own_times(family, folder, image):
                 line = f"{label:24}{pre:7.2f}{post:7.2f}{(pre + post) / infer:8.1%}"
                 if family in theirs:

@@ -117,9 +117,11 @@ def yolo_nas(image: np.ndarray, outputs: list[torch.Tensor]) -> Pair:
 def yolact(image: np.ndarray, outputs: list[torch.Tensor]) -> Pair | None:
     """Of a checkout beside the package, see ``script/parity --clones``."""
     from tests.parity.reference.clones import find
+    from tests.parity.reference.yolact_cases import importable
 
     if find("yolact") is None:
         return None
+    importable()
     cfg = importlib.import_module("data.config").cfg
     postprocess = importlib.import_module("layers.output_utils").postprocess
     cfg.mask_proto_debug = False

@@ -44,13 +44,18 @@ def run(cache: Path, only: str) -> Iterator[str]:
     yield CASE
 
 
-def build() -> Any:
-    """A small net of the repository."""
+def importable() -> None:
+    """Lets the repository be imported without a GPU and pycocotools, which evaluation alone needs."""
     sys.modules["pycocotools"] = ModuleType("pycocotools")
     sys.modules["pycocotools"].mask = None  # type: ignore[attr-defined]
     torch.cuda.current_device = lambda: 0
     torch.cuda.device_count = lambda: 2  # more than one: it then leaves its modules unscripted
     torch.Tensor.cuda = lambda self: self  # type: ignore[assignment, method-assign]
+
+
+def build() -> Any:
+    """A small net of the repository."""
+    importable()
     config = importlib.import_module("data.config")
     base = config.yolact_base_config
     layers = [(WIDTH, 3, {"padding": 1})]
