@@ -1,4 +1,4 @@
-"""Milliseconds of processor time per family: python -m bench.families [--reference PYTHON [--clones DIR] [--only NAME...]].
+"""Milliseconds of processor time per family: python -m bench.families [--reference PYTHON [--clones DIR] [--only ...]].
 
 Decode is of a JPEG of 1080p; infer is that of the YOLOv8n-sized network of ``bench.networks`` on one thread, the same
 for all, as the scale for the rest. PYTHON is the interpreter of the environment that ``script/parity`` builds.
