@@ -14,7 +14,7 @@ from worker_service.engine.results import Detections
 from worker_service.engine.runtime.session import Runtime
 from worker_service.engine.runtime.signature import TensorSpec
 from worker_service.engine.vision.candidates import Candidates
-from worker_service.engine.vision.nms import legacy_nms, nms
+from worker_service.engine.vision.nms import fast_nms, legacy_nms, nms
 from worker_service.engine.visualise import with_boxes
 
 D = TypeVar("D", bound=DetectionParams)
@@ -25,9 +25,11 @@ class BoxModel(GraphModel[D], ABC):
 
     Attributes:
         suppresses: whether suppression is ours; graphs with one-to-one heads or with it inside need none.
+        fast: whether boxes that are suppressed suppress others too, see ``fast_nms``.
     """
 
     suppresses: bool = True
+    fast: bool = False
 
     def __init__(self, package: Package, runtime: Runtime) -> None:
         super().__init__(package, runtime)
@@ -48,7 +50,8 @@ class BoxModel(GraphModel[D], ABC):
         if not self.suppresses:
             return found.best(params.max_detections)
         groups = None if params.class_agnostic_nms else found.class_ids
-        suppress = nms if params.nms_mode == "iou" else legacy_nms
+        by_iou = fast_nms if self.fast else nms
+        suppress = by_iou if params.nms_mode == "iou" else legacy_nms
         return found.take(suppress(found.boxes, found.scores, groups, params.iou_threshold, params.max_detections))
 
     def expect(self, spec: TensorSpec, axis: int, count: int, meaning: str) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from worker_service.engine.vision.nms import best_candidates, centre_to_corners, legacy_nms, nms
+from worker_service.engine.vision.nms import best_candidates, centre_to_corners, fast_nms, legacy_nms, nms
 
 
 def naive(boxes: Any, scores: Any, groups: Any, threshold: float, limit: int, overlaps: Any = None) -> list[int]:
@@ -56,6 +56,23 @@ def test_equals_the_naive_one(scene: tuple[Any, Any, Any], threshold: float, lim
     boxes, scores, groups = scene
     chosen = None if agnostic else groups
     assert nms(boxes, scores, chosen, threshold, limit).tolist() == naive(boxes, scores, chosen, threshold, limit)
+
+
+@given(scenes(), st.sampled_from([0.0, 0.3, 0.5, 0.7, 1.0]), st.sampled_from([1, 5, 300]), st.booleans())
+def test_fast_lets_any_better_box_suppress(
+    scene: tuple[Any, Any, Any], threshold: float, limit: int, one: bool
+) -> None:
+    boxes, scores, groups = scene
+    order = sorted(range(len(scores)), key=lambda i: (-scores[i], i))
+    expected = [
+        i
+        for place, i in enumerate(order)
+        if not any(
+            (one or groups[i] == groups[j]) and true_overlaps(boxes[i], boxes[j], threshold) for j in order[:place]
+        )
+    ]
+    found = fast_nms(boxes, scores, None if one else groups, threshold, limit)
+    assert found.tolist() == expected[:limit]
 
 
 @given(scenes(), st.sampled_from([0.0, 0.3, 0.5, 0.7, 1.0]), st.sampled_from([1, 5, 300]), st.booleans())

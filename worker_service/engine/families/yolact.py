@@ -4,7 +4,8 @@ Offsets [batch, priors, 4], classes [batch, priors, 1 + classes] after the softm
 [batch, priors, k], priors [priors, 4] in 0..1 without the batch (or with it), prototypes [batch, h, w, k] with the
 channels last. A prior may answer several classes other than the background. Pixels are squeezed to a square in floats
 and normalised with the original's own mean and deviation. Masks are cut at their boxes in cells of the prototypes, one
-cell further out, before they are interpolated. All of that is as the original has it.
+cell further out, before they are interpolated. Boxes that are suppressed suppress others too. All of that is as the
+original has it.
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ class Yolact(PrototypeSegmenter):
     """A loaded YOLACT."""
 
     squashes = True
+    fast = True
 
     def __init__(self, package: Package, runtime: Runtime) -> None:
         super().__init__(package, runtime)
