@@ -50,6 +50,26 @@ class ImageReference(Body):
         return {"type": "bytes", "value": given} if isinstance(given, bytes) else given
 
 
+class ByVersion(Body):
+    """A request for a core model, which may be named by its version alone."""
+
+    PREFIX: ClassVar[str] = ""
+    VERSION: ClassVar[str] = ""
+    """The usual one."""
+
+    model_id: str | None = Field(default=None, description="The model; absent: the usual id of the version.")
+
+    @property
+    def version(self) -> str | None:
+        """The version that the request names, under the family's own word for it."""
+        return None
+
+    @property
+    def named(self) -> str:
+        """The model's id: ``PREFIX`` and the version, unless the request has one."""
+        return self.model_id or f"{self.PREFIX}/{self.version or self.VERSION}"
+
+
 OneOrMoreImages = ImageReference | Annotated[list[ImageReference], Field(min_length=1)]
 
 

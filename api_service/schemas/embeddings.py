@@ -7,33 +7,19 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 from typing_extensions import override
 
-from api_service.schemas.base import Answer, Body, Hardware, ImageReference, OneOrMoreImages
+from api_service.schemas.base import Answer, ByVersion, Hardware, ImageReference, OneOrMoreImages
 
 MOST_CHARACTERS = 100_000
 Text = Annotated[str, Field(max_length=MOST_CHARACTERS)]
 Media = Literal["image", "text"]
 
 
-class EmbeddingRequest(Body):
-    """What these requests share. ``PREFIX`` and ``VERSION`` make the model's id where none is given."""
+class EmbeddingRequest(ByVersion):
+    """What these requests share."""
 
-    PREFIX: ClassVar[str] = ""
-    VERSION: ClassVar[str] = ""
-
-    model_id: str | None = Field(default=None, description="The model; absent: the usual id of the version.")
     id: str | None = Field(default=None, description="Echoed as `inference_id`; made up when absent.")
     api_key: str | None = Field(default=None, description="The API key, where it is not in the header.")
     hardware: Hardware | None = "any"
-
-    @property
-    def version(self) -> str | None:
-        """The version that the request names, under the family's own word for it."""
-        return None
-
-    @property
-    def named(self) -> str:
-        """The model's id."""
-        return self.model_id or f"{self.PREFIX}/{self.version or self.VERSION}"
 
 
 class Clip(EmbeddingRequest):

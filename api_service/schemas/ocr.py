@@ -8,29 +8,16 @@ from pydantic import Field, model_validator
 from typing_extensions import Self, override
 
 from api_service.schemas.answers import Detection, ImageSize
-from api_service.schemas.base import Answer, InferenceRequest, OneOrMoreImages
+from api_service.schemas.base import Answer, ByVersion, InferenceRequest, OneOrMoreImages
 
 Stage = Literal["none", "tiny", "small", "medium"]
 
 
-class OcrRequest(InferenceRequest):
-    """What these requests share. ``PREFIX`` and ``VERSION`` make the model's id where none is given."""
-
-    PREFIX: ClassVar[str] = ""
-    VERSION: ClassVar[str] = ""
+class OcrRequest(ByVersion, InferenceRequest):
+    """What these requests share."""
 
     model_id: str = Field(default="", description="The model; absent: the usual id of the version.")
     image: OneOrMoreImages = Field(description="One image, answered by one object, or a list, answered by a list.")
-
-    @property
-    def version(self) -> str | None:
-        """The version that the request names, under the family's own word for it."""
-        return None
-
-    @property
-    def named(self) -> str:
-        """The model's id."""
-        return self.model_id or f"{self.PREFIX}/{self.version or self.VERSION}"
 
     @property
     def boxes(self) -> bool:
@@ -84,6 +71,30 @@ class PpOcrRequest(OcrRequest):
             return f"{self.text_detection or 'none'}-{self.text_recognition or 'none'}"
         known = self.pp_ocr_version_id
         return known if "-" in known else f"{known}-{known}"
+
+
+class DoctrRequest(OcrRequest):
+    """Body of `POST /doctr/ocr`: finds the words of a page and reads them."""
+
+    PREFIX: ClassVar[str] = "doctr"
+    VERSION: ClassVar[str] = "default"
+    PARAMS: ClassVar[dict[str, str]] = {"confidence": "confidence"}
+
+    doctr_version_id: str | None = Field(default=VERSION, description="The id is `doctr/` and it.")
+    generate_bounding_boxes: bool | None = Field(default=False, description="Answer where each word is, too.")
+    confidence: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        default=None, description="Words that are read less surely are left out."
+    )
+
+    @property
+    @override
+    def version(self) -> str | None:
+        return self.doctr_version_id
+
+    @property
+    @override
+    def boxes(self) -> bool:
+        return bool(self.generate_bounding_boxes)
 
 
 class OcrAnswer(Answer):

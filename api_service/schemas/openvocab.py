@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 from typing_extensions import override
 
-from api_service.schemas.base import Body, ImageReference, InferenceRequest
+from api_service.schemas.base import Body, ByVersion, ImageReference, InferenceRequest
 
 MOST_TEXTS = 1000
 Text = Annotated[str, Field(min_length=1, max_length=1000)]
@@ -15,10 +15,9 @@ Texts = Annotated[list[Text], Field(min_length=1, max_length=MOST_TEXTS)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class OpenVocabularyRequest(InferenceRequest):
-    """What these requests share. ``PREFIX`` and the version make the model's id where none is given."""
+class OpenVocabularyRequest(ByVersion, InferenceRequest):
+    """What these requests share."""
 
-    PREFIX: ClassVar[str] = ""
     PARAMS: ClassVar[dict[str, str]] = {"iou_threshold": "iou_threshold", "max_detections": "max_detections"}
 
     model_id: str = Field(default="", description="The model; absent: the usual id of the version.")
@@ -31,16 +30,6 @@ class OpenVocabularyRequest(InferenceRequest):
     )
     class_agnostic_nms: bool | None = Field(default=None, description="Let boxes suppress boxes of other texts.")
 
-    @property
-    def version(self) -> str:
-        """The version that the request names, under the family's own word for it."""
-        return ""
-
-    @property
-    def named(self) -> str:
-        """The model's id."""
-        return self.model_id or f"{self.PREFIX}/{self.version}"
-
     @override
     def params(self) -> dict[str, Any]:
         given = {"visualize": bool(self.visualize_predictions), "class_agnostic_nms": self.class_agnostic_nms}
@@ -51,17 +40,18 @@ class YoloWorldRequest(OpenVocabularyRequest):
     """Body of `POST /yolo_world/infer`."""
 
     PREFIX: ClassVar[str] = "yolo_world"
+    VERSION: ClassVar[str] = "l"
 
     text: Texts = Field(description="What to find.", examples=[["a dog", "a red car"]])
     yolo_world_version_id: str | None = Field(
-        default="l", description="`s`, `m`, `l`, `x`, ...; the id is `yolo_world/` and it."
+        default=VERSION, description="`s`, `m`, `l`, `x`, ...; the id is `yolo_world/` and it."
     )
     confidence: Share | None = Field(default=0.4, description="Boxes are reported whose score is above it.")
 
     @property
     @override
-    def version(self) -> str:
-        return self.yolo_world_version_id or "l"
+    def version(self) -> str | None:
+        return self.yolo_world_version_id
 
     @override
     def params(self) -> dict[str, Any]:
@@ -73,16 +63,17 @@ class GroundingDinoRequest(OpenVocabularyRequest):
     """Body of `POST /grounding_dino/infer`."""
 
     PREFIX: ClassVar[str] = "grounding_dino"
+    VERSION: ClassVar[str] = "default"
 
     text: Texts = Field(description="What to find.", examples=[["a dog", "a red car"]])
     box_threshold: Share | None = Field(default=0.5, description="Boxes are reported whose best token is above it.")
     text_threshold: Share | None = Field(default=0.5, description="Tokens count for a text whose score is above it.")
-    grounding_dino_version_id: str | None = Field(default="default", description="The id is `grounding_dino/` and it.")
+    grounding_dino_version_id: str | None = Field(default=VERSION, description="The id is `grounding_dino/` and it.")
 
     @property
     @override
-    def version(self) -> str:
-        return self.grounding_dino_version_id or "default"
+    def version(self) -> str | None:
+        return self.grounding_dino_version_id
 
     @override
     def params(self) -> dict[str, Any]:
@@ -115,20 +106,19 @@ class Owlv2Request(OpenVocabularyRequest):
     """Body of `POST /owlv2/infer`: examples, or texts."""
 
     PREFIX: ClassVar[str] = "owlv2"
+    VERSION: ClassVar[str] = "owlv2-large-patch14-ensemble"
 
     training_data: Annotated[list[TrainingImage], Field(max_length=100)] = Field(
         default=[], description="Images with boxes around what is to be found, and around what is not."
     )
     text: Texts | None = Field(default=None, description="What to find, where there are no examples.")
     confidence: Share | None = Field(default=None, description="Absent: 0.99 for examples, 0.1 for texts.")
-    owlv2_version_id: str | None = Field(
-        default="owlv2-large-patch14-ensemble", description="The id is `owlv2/` and it."
-    )
+    owlv2_version_id: str | None = Field(default=VERSION, description="The id is `owlv2/` and it.")
 
     @property
     @override
-    def version(self) -> str:
-        return self.owlv2_version_id or "owlv2-large-patch14-ensemble"
+    def version(self) -> str | None:
+        return self.owlv2_version_id
 
     @override
     def params(self) -> dict[str, Any]:

@@ -13,6 +13,8 @@ FOLDER = Path(__file__).parent / "pages"
 ANSWERS = FOLDER / "rapidocr.json"
 LINES = ["Visionfleet reads text.", "Invoice No. 2026-1126", "Total: 1,234.56 EUR paid", "The quick brown fox jumps"]
 PAGES = ("page.png", "tilted.png", "columns.png")
+WORDED = ("page.png", "photo.jpg", "tall.jpg")
+"""Pages for readers of upright words."""
 
 
 def models() -> Path:

@@ -35,6 +35,7 @@ CORE = {
     "owlv2/owlv2-large-patch14-ensemble": "owlv2",
     "sam2/hiera_tiny": "sam2-hf",
     "pp_ocr/small-small": "pp-ocr",
+    "doctr/default": "doctr",
 }
 """Core models, by the ids that the SDK's methods lead to."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.parity import pictures
+from tests.parity import pictures, reading
 from tests.sdk.environments import Sdk, image
 from tests.unit.engine import ocr_graphs
 
@@ -21,6 +21,17 @@ def test_trocr(newest: Sdk) -> None:
     assert (
         newest.call("ocr_image", image(ODD), model="trocr", version="trocr-base-printed")["result"] == found["result"]
     )
+
+
+def test_doctr(newest: Sdk) -> None:
+    page = image(reading.FOLDER / "tall.jpg")
+    found = newest.call("ocr_image", page, model="doctr")
+    assert set(found) == {"result", "time", "parent_id"}
+    assert len(found["result"].split("\n")) >= 3
+    whole = newest.call("ocr_image", page, model="doctr", generate_bounding_boxes=True, version="default")
+    assert [each["class"] for each in whole["predictions"]] == found["result"].split()
+    assert whole["image"] == {"width": 311, "height": 640}
+    assert [each["result"] for each in newest.call("ocr_image", [page, page], model="doctr")] == [found["result"]] * 2
 
 
 def test_lmm(newest: Sdk) -> None:

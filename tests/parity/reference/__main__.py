@@ -8,7 +8,8 @@ from pathlib import Path
 
 import torch
 
-from tests.parity.reference import torchvision_ops  # noqa: F401 - before anything that imports torchvision
+if torch.__version__.endswith("+cpu"):
+    from tests.parity.reference import torchvision_ops  # noqa: F401 - before anything that imports torchvision
 
 log = logging.getLogger("parity")
 

@@ -14,6 +14,8 @@ BOX = {"x": 5.0, "y": 5.0, "width": 4.0, "height": 2.0, "confidence": 0.9, "clas
 MODELS = {
     "trocr/trocr-base-printed": "ocr",
     "trocr/trocr-small-printed": "ocr",
+    "doctr/default": "ocr",
+    "doctr/parseq": "ocr",
     "pp_ocr/small-small": "ocr",
     "pp_ocr/tiny-none": "ocr",
 }
@@ -77,3 +79,16 @@ async def test_pp_ocr(client: TestClient, jpeg: dict, queue: MemoryQueue) -> Non
     for wrong in ({"pp_ocr_version_id": "huge"}, {"text_detection": "none", "text_recognition": "none"}):
         await post(client, "/ocr/pp-ocr", 422, image=jpeg, **wrong)
     await post(client, "/ocr/pp-ocr", 404, image=jpeg, pp_ocr_version_id="medium-medium")
+
+
+async def test_doctr(client: TestClient, jpeg: dict, queue: MemoryQueue) -> None:
+    found = await post(client, "/doctr/ocr", image=jpeg, confidence=0.2)
+    assert {**found, "time": 0} == {"result": "two", "time": 0, "parent_id": None}
+    (many,) = await post(client, "/doctr/ocr", image=[jpeg], doctr_version_id="parseq", generate_bounding_boxes=True)
+    assert (many["image"], many["predictions"]) == ({"width": 9, "height": 9}, [BOX])
+    assert [(job.model, job.params) for job in queue.seen] == [
+        ("doctr/default", {"confidence": 0.2}),
+        ("doctr/parseq", {}),
+    ]
+    await post(client, "/doctr/ocr", 404, image=jpeg, doctr_version_id="other")
+    await post(client, "/doctr/ocr", 422, image=jpeg, confidence=2)

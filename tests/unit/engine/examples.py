@@ -249,6 +249,10 @@ def pp_ocr() -> Example:
     return Example({}, net="pp-ocr")
 
 
+def doctr() -> Example:
+    return Example({}, net="doctr")
+
+
 EXAMPLES: dict[str, Callable[[], Example]] = {
     "classification": classification,
     "yolov8": yolov8,
@@ -267,6 +271,7 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "clip": clip,
     "trocr": trocr,
     "pp-ocr": pp_ocr,
+    "doctr": doctr,
     "florence-2": florence_2,
     "smolvlm": smolvlm,
     "paligemma": paligemma,

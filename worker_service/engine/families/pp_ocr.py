@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 import cv2
@@ -18,7 +17,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, Field, ValidationError
 
 from shared.errors import InferenceFailed, ModelLoadFailed
-from worker_service.engine import ctc
+from worker_service.engine import ctc, texts
 from worker_service.engine.artifacts import Package
 from worker_service.engine.family import Family, Guess, Image, Model, Prepared, Raw
 from worker_service.engine.manifest import InputSpec, Manifest
@@ -86,10 +85,10 @@ class PpOcrModel:
 
     def postprocess(self, raw: Raw, prepared: Prepared, params: OcrParams) -> ReadText:
         """Lines that are sure enough, and the text that they make. Raises InferenceFailed."""
-        boxes, scores, sure, texts, ends = raw
-        if not len(boxes) == len(scores) == len(sure) == len(ends) or (len(ends) and ends[-1] != len(texts)):
+        boxes, scores, sure, data, ends = raw
+        words = texts.unpacked(data, ends)
+        if not len(boxes) == len(scores) == len(sure) == len(words):
             raise InferenceFailed("The model's boxes and texts do not add up.")
-        words = _texts(texts, ends)
         reads = self._recogniser is not None
         kept = [i for i in range(len(boxes)) if (sure[i] >= params.confidence and words[i]) or not reads]
         corners = boxes[kept].reshape(-1, 4, 2)
@@ -115,10 +114,8 @@ class PpOcrModel:
             boxes, scores = boxes_in(chances[0, 0].astype(np.float32, copy=False), item.image, self._rules)
             pieces = [cut_out(image, corners) for corners in boxes] if self._recogniser is not None else []
         read = self._read(pieces) if pieces else [("", 0.0)] * len(boxes)
-        words = [text.encode() for text, _ in read]
-        ends = np.cumsum([len(word) for word in words], dtype=np.int64)
         sure = np.array([score for _, score in read], np.float32)
-        return boxes, scores, sure, np.frombuffer(b"".join(words), np.uint8), ends
+        return boxes, scores, sure, *texts.packed([text for text, _ in read])
 
     def _read(self, pieces: Sequence[Image]) -> list[tuple[str, float]]:
         """Text and score of each line. Lines of like length run together, so that little is filled up."""
@@ -158,10 +155,10 @@ def detector_size(width: int, height: int, spec: InputSpec) -> tuple[int, int]:
     return tuple(max(STEP, round(int(side * ratio) / STEP) * STEP) for side in (width, height))  # type: ignore[return-value]
 
 
-def _joined(texts: Sequence[str], corners: npt.NDArray[Any]) -> str:
+def _joined(lines: Sequence[str], corners: npt.NDArray[Any]) -> str:
     """Lines below one another, and what stands beside one another with a space between."""
     whole = ""
-    for i, text in enumerate(texts):
+    for i, text in enumerate(lines):
         below = i > 0 and corners[i, 0, 1] - corners[i - 1, 0, 1] >= SAME_LINE
         whole += ("\n" if below else " " if i else "") + text
     return whole
@@ -198,11 +195,6 @@ def _rules(manifest: Manifest) -> Rules:
         return Rules(**Options.model_validate((manifest.model_extra or {}).get("text", {})).model_dump())
     except ValidationError as error:
         raise ModelLoadFailed("'text' in model.json has threshold, box_score, growth and dilate.") from error
-
-
-def _texts(data: npt.NDArray[np.uint8], ends: npt.NDArray[np.int64]) -> list[str]:
-    whole, starts = data.tobytes(), [0, *ends.tolist()]
-    return [whole[start:end].decode(errors="replace") for start, end in pairwise(starts)]
 
 
 class PpOcrFamily:

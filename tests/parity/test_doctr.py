@@ -1,0 +1,65 @@
+"""docTR against docTR: the same graphs, from a page's bytes to words, in lines."""
+
+from __future__ import annotations
+
+import json
+import logging
+from difflib import SequenceMatcher
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.parity import reading
+from tests.parity.foundation import FOLDER
+from worker_service.engine.engine import Engine
+from worker_service.engine.text_results import ReadText
+from worker_service.settings import EngineSettings
+
+log = logging.getLogger(__name__)
+BOXES, SCORE = 0.01, 0.02
+"""Boxes are the same cells of the same map. docTR resizes in floats, Pillow in whole numbers: up to a level apart."""
+
+
+ALIKE = {"doctr": 1.0, "doctr-end": 0.97}
+"""Of the texts' letters. The seeded ViTSTR is never sure: a level decides between two letters here and there."""
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return Engine(EngineSettings(model_dirs=(FOLDER,), intra_op_threads=1, warm_up=False))
+
+
+def answers(net: str) -> dict[str, Any]:
+    known: dict[str, Any] = json.loads((FOLDER / net / "answers.json").read_bytes())
+    return known
+
+
+@pytest.mark.parametrize("net", ["doctr", "doctr-end"])
+def test_words_lines_and_boxes(engine: Engine, net: str) -> None:
+    found = dict(
+        zip(reading.WORDED, engine.infer(net, [(reading.FOLDER / n).read_bytes() for n in reading.WORDED]), strict=True)
+    )
+    for name, known in answers(net).items():
+        one = found[name]
+        assert isinstance(one, ReadText)
+        assert one.boxes is not None
+        words = [word for word in known["words"] if word["text"]]
+        assert len(words) >= 3, "the reference has to read something"
+        assert len(one.boxes.labels) == len(words), name
+        alike = SequenceMatcher(None, one.text, known["text"], autojunk=False).ratio()
+        assert alike >= ALIKE[net], name
+        assert len(one.text.split("\n")) == sum(bool(line.strip()) for line in known["text"].split("\n"))
+        off = np.abs(one.boxes.boxes - [word["box"] for word in words]).max()
+        unsure = np.abs(one.boxes.scores - [word["score"] for word in words]).max()
+        log.info("%s, %s: %.4f alike, boxes off by %.4f pixels, scores by %.4f", net, name, alike, off, unsure)
+        assert off <= BOXES
+        assert unsure <= SCORE
+
+
+def test_a_page_without_words(engine: Engine) -> None:
+    blank = cv2.imencode(".png", np.full((90, 70, 3), 255, np.uint8))[1].tobytes()
+    (found,) = engine.infer("doctr", [blank])
+    assert isinstance(found, ReadText)
+    assert (found.text, len(found.boxes.boxes)) == ("", 0)  # type: ignore[union-attr]
