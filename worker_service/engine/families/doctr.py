@@ -76,8 +76,9 @@ class DoctrModel:
 
     @property
     def bytes(self) -> int:
-        """Files plus input buffers."""
-        return self._file_bytes + self._detector.bytes + self._recogniser.bytes
+        """Files plus a page and input buffers."""
+        page = 12 * self.manifest.input.width * self.manifest.input.height
+        return self._file_bytes + page + self._detector.bytes + self._recogniser.bytes
 
     def params(self, values: Mapping[str, Any]) -> OcrParams:
         """Check a request's parameters. Raises InvalidRequest."""
@@ -106,7 +107,7 @@ class DoctrModel:
         """Words that are sure enough, in lines from top to bottom. Raises InferenceFailed."""
         boxes, _, sure, data, ends = raw
         words = texts.unpacked(data, ends)
-        if not len(boxes) == len(sure) == len(words):
+        if boxes.shape != (len(words), 4) or not len(boxes) == len(sure) == len(words):
             raise InferenceFailed("The model's boxes and texts do not add up.")
         width, height = prepared.image
         lines = [
@@ -169,17 +170,26 @@ def inside(image: Image, spec: InputSpec, *, middle: bool) -> Image:
         width = max(1, int(height / (rows / cols)))
     elif rows * width < cols * height:
         height = max(1, int(width * (rows / cols)))
-    resized = np.asarray(Pillow.fromarray(image).resize((width, height), Pillow.Resampling.BILINEAR))
+    resized = _resized(image, (width, height))
     across, down = spec.width - width, spec.height - height
     left, top = ((across + 1) // 2, (down + 1) // 2) if middle else (0, 0)
     edges = (top, down - top, left, across - left)
     return np.asarray(cv2.copyMakeBorder(resized, *edges, cv2.BORDER_CONSTANT, value=(0, 0, 0)), np.uint8)
 
 
+def _resized(image: Image, size: tuple[int, int]) -> Image:
+    """Filtered in floats and rounded once, as torch does it: recognisers tell letters apart by little."""
+    planes = [
+        Pillow.fromarray(plane.astype(np.float32)).resize(size, Pillow.Resampling.BILINEAR)
+        for plane in cv2.split(image)
+    ]
+    return np.asarray(np.rint(np.stack(planes, axis=-1)), np.uint8)
+
+
 def _without_border(boxes: npt.NDArray[Any], width: int, height: int) -> npt.NDArray[Any]:
     """Boxes in shares of the square page to shares of the image in its middle."""
-    axes, ratio = ([0, 2], height / width) if height > width else ([1, 3], width / height)
-    boxes[:, axes] = (boxes[:, axes] - 0.5) * ratio + 0.5
+    axes, longer, shorter = ([0, 2], height, width) if height > width else ([1, 3], width, height)
+    boxes[:, axes] = (boxes[:, axes] - 0.5) * longer / shorter + 0.5
     return np.clip(boxes, 0, 1)
 
 
