@@ -96,7 +96,7 @@ class DoctrModel:
         pieces = [wide_words.cut(word) for _, _, words in pages for word in words]
         read = iter(self._texts([piece for several, _ in pieces for piece in several]))
         whole = iter([_together([next(read) for _ in several], last) for several, last in pieces])
-        answers = []
+        answers: list[Raw] = []
         for boxes, scores, words in pages:
             said = [next(whole) for _ in words]
             sure = np.array([score for _, score in said], np.float32)
@@ -179,10 +179,11 @@ def inside(image: Image, spec: InputSpec, *, middle: bool) -> Image:
 
 def _resized(image: Image, size: tuple[int, int]) -> Image:
     """Filtered in floats and rounded once, as torch does it: recognisers tell letters apart by little."""
-    planes = [
+    filtered = [
         Pillow.fromarray(plane.astype(np.float32)).resize(size, Pillow.Resampling.BILINEAR)
         for plane in cv2.split(image)
     ]
+    planes = [np.asarray(plane) for plane in filtered]
     return np.asarray(np.rint(np.stack(planes, axis=-1)), np.uint8)
 
 
@@ -190,7 +191,7 @@ def _without_border(boxes: npt.NDArray[Any], width: int, height: int) -> npt.NDA
     """Boxes in shares of the square page to shares of the image in its middle."""
     axes, longer, shorter = ([0, 2], height, width) if height > width else ([1, 3], width, height)
     boxes[:, axes] = (boxes[:, axes] - 0.5) * longer / shorter + 0.5
-    return np.clip(boxes, 0, 1)
+    return np.asarray(np.clip(boxes, 0, 1))
 
 
 def _with_blank(steps: npt.NDArray[np.float32], alphabet: str) -> tuple[str, float]:
