@@ -105,8 +105,8 @@ def cut_masks(protos: torch.Tensor, weights: torch.Tensor, boxes: torch.Tensor, 
 
 
 def strong(prediction: np.ndarray, settings: list[dict[str, Any]]) -> np.ndarray:
-    """[N] which rows of [N, 5 + classes ...] may pass a threshold."""
-    return prediction[:, 4] * prediction[:, 5 : 5 + len(LABELS)].max(1) >= record.faintest(settings)
+    """[N] which rows of [N, 5 + classes ...] may pass a threshold, of the objectness alone with the former overlap."""
+    return prediction[:, 4] >= record.faintest(settings)
 
 
 def coefficients(output: np.ndarray, suppress: Suppress, settings: list[dict[str, Any]]) -> np.ndarray:
