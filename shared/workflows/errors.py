@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
-from shared.errors import VisionfleetError
+from shared.errors import ImageTooLarge, InvalidImage, VisionfleetError
 from shared.errors import WorkflowError as Base
 
 PARSING = "workflow_compilation | workflow_definition_parsing"
@@ -171,3 +171,11 @@ class StepExecutionError(RunError):
 
 class ExecutionEngineRuntimeError(RunError):
     """A block answered with something other than it declares."""
+
+
+def of_job(error: VisionfleetError) -> VisionfleetError:
+    """The error that a job ends with: a picture that no step could decode is told as it is for a job of a model."""
+    cause = error.details.get("cause")
+    code = cause.get("code") if isinstance(cause, dict) else None
+    kind = next((kind for kind in (InvalidImage, ImageTooLarge) if kind.code == code), None)
+    return error if kind is None else kind(error.message, blocks_errors=error.details.get("blocks_errors"))

@@ -22,6 +22,7 @@ from tests.architecture.block_pages import COMPILED, FOLDER, TABLE, not_here, pa
 from tests.architecture.tree import ROOT
 
 BLOCKS = unique(core())
+NEEDS = ROOT / "tests" / "golden" / "workflow_needs.json"
 RENEW = "run: python -m tests.architecture.block_pages"
 
 BOX = {"x": 100.0, "y": 75.0, "width": 60.0, "height": 45.0, "confidence": 0.9, "class": "square", "class_id": 0}
@@ -56,6 +57,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "clip/ViT-B-16": VECTOR,
     "clip/ViT-B-32": VECTOR,
     "perception_encoder/PE-Core-L14-336": VECTOR,
+    "doctr/default": {"image": SIZE, "result": "EXIT", "predictions": [BOX]},
     "pp_ocr/small-small": {"image": SIZE, "result": "EXIT", "predictions": [BOX]},
     "yolo_world/v2-s": {"image": SIZE, "predictions": [BOX]},
     "sam2/hiera_tiny": {
@@ -103,7 +105,16 @@ def test_every_identifier_is_here_or_has_a_reason_why_not() -> None:
     assert not [name for name in PRACTICAL if not any(name in one for one in core)]
 
 
-# What nearly every definition is made of; text recognition waits for its models.
+def test_no_block_is_missing_that_needs_nothing_but_itself() -> None:
+    """Nor one for the models that Roboflow trains. The table's identifiers by what they need."""
+    needs = json.loads(NEEDS.read_text())
+    assert {name for names in needs.values() for name in names} == set(json.loads(TABLE.read_text()))
+    missing = {name for names in not_here().values() for name in names}
+    assert missing & set(needs["alone"]) == set()
+    assert [name for name in missing if "/roboflow_" in name and name in needs["model"]] == []
+
+
+# What nearly every definition is made of.
 PRACTICAL = (
     *("roboflow_object_detection_model", "roboflow_instance_segmentation_model", "roboflow_keypoint_detection_model"),
     *("roboflow_classification_model", "roboflow_multi_label_classification_model", "dynamic_crop", "absolute_static"),
@@ -119,6 +130,7 @@ PRACTICAL = (
     *("classification_label_visualization", "template_matching", "sift@v1", "contours_detection", "threshold"),
     *("image_blur", "convert_grayscale", "image_preprocessing", "local_file_sink", "webhook_sink"),
     *("environment_secrets_store", "barcode_detector", "qr_code_detector", "clip@v1", "clip_comparison@v1"),
+    *("clip_comparison@v2", "ocr_model@v1", "trackers_bytetrack@v1", "trackers_sort@v1"),
 )
 
 

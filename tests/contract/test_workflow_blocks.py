@@ -16,7 +16,7 @@ from pydantic import BaseModel, TypeAdapter
 from shared.workflows import kinds
 from shared.workflows.block import OTHER_NAMES, Block
 from shared.workflows.catalog import core, unique
-from shared.workflows.fields import Selector, StepFields, alternatives_of
+from shared.workflows.fields import AnyRef, Selector, StepFields, alternatives_of
 from tests.architecture.tree import ROOT
 
 GOLDEN: dict[str, dict[str, Any]] = json.loads((ROOT / "tests/golden/workflow_blocks.json").read_text())
@@ -199,3 +199,28 @@ def test_a_block_that_contradicts_itself_is_refused() -> None:
 
             def run(self, text: str) -> dict[str, Any]:
                 return {}
+
+
+@pytest.mark.parametrize(
+    ("attributes", "why"),
+    [
+        ({"output_offset": 2}, "output_offset is"),
+        ({"output_offset": -2}, "output_offset is"),
+        ({"input_offsets": {"parts": -1}, "reference": "whole"}, "input offsets are"),
+        ({"input_offsets": {"parts": 2}, "reference": "whole"}, "input offsets are"),
+        ({"input_offsets": {"parts": 1}}, "needs a reference"),
+        ({"input_offsets": {"parts": 1, "whole": 1}, "reference": "whole"}, "reference's offset is 0"),
+        ({"input_offsets": {"parts": 1}, "reference": "whole", "output_offset": 1}, "exclude each other"),
+    ],
+)
+def test_levels_that_cannot_be_are_refused(attributes: dict[str, Any], why: str) -> None:
+    class Compared(StepFields):
+        whole: AnyRef
+        parts: AnyRef
+
+    def run(self: Block, whole: Any, parts: Any) -> dict[str, Any]:
+        return {}
+
+    members = {"__module__": __name__, "ids": ("tests/levels@v1",), "Fields": Compared, "run": run}
+    with pytest.raises(ValueError, match=why):
+        type("Levels", (Block,), {**members, **attributes})

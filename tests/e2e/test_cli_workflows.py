@@ -101,7 +101,8 @@ def test_as_a_job_and_as_a_batch(system: Launched, shapes: Path, tmp_path: Path)
     assert (json.loads(ran.stdout)["total"], json.loads(ran.stdout)["failed"]) == (3, 1)
     lines = {line["source"]: line for line in map(json.loads, found.read_text().splitlines())}
     assert len(lines["scene.jpg"]["output"]["outputs"][0]["names"]) == 2
-    assert lines["broken.jpg"]["error"]["code"] == "workflow_error"
+    assert lines["broken.jpg"]["error"]["code"] == "invalid_image"
+    assert lines["broken.jpg"]["error"]["message"].startswith("Step 'find':")
 
     with Client(system.base_url) as client:
         client.workflows.save("cli-shapes-job", YAML)

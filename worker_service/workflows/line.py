@@ -16,6 +16,7 @@ from shared.errors import DeadlineExceeded, JobCanceled, VisionfleetError
 from shared.jobs import JobResult
 from shared.queue.consumer import QueueConsumer, Taken
 from shared.usage.use import Use, summed, use_of
+from shared.workflows.errors import of_job
 from worker_service.consumer import spans
 from worker_service.consumer.counters import Counters
 from worker_service.consumer.intake import Intake, streams_of
@@ -151,7 +152,8 @@ class WorkflowLine:
             begun.proceed()
             result = JobResult(taken.job.id, "succeeded", outputs=[{"output": self._work(begun)}])
         except VisionfleetError as error:
-            result = JobResult.failed(taken.job.id, error)
+            # Who runs a definition by its own route reads the shape of workflows' errors.
+            result = JobResult.failed(taken.job.id, of_job(error) if taken.recorded else error)
         except Exception:
             log.exception("workflow.failed", job=taken.job.id, **taken.job.trace)
             result = JobResult.failed(taken.job.id, BROKEN)

@@ -357,3 +357,30 @@ def test_yolo_world_is_told_what_to_find() -> None:
     assert executor.calls[0].params == {"texts": ["cat"]}
     with pytest.raises(errors.RunError, match="nothing to find"):
         step_outputs(kind, answers, [], class_names=[], version="l")
+
+
+def test_words_are_found_and_read() -> None:
+    words = [BOX | {"class": "EXIT"}, BOX | {"x": 45.0, "class": "NOW"}]
+    answers = {"doctr/default": {"image": IMAGE, "result": "EXIT NOW", "predictions": words}}
+    row, executor = step_outputs("OCRModel", answers, [], hardware="cpu")
+    assert (row["result"], row["prediction_type"]) == ("EXIT NOW", "ocr")
+    assert row["predictions"].data["class_name"].tolist() == ["EXIT", "NOW"]
+    assert row["predictions"].xyxy.tolist() == [[10, 10, 30, 20], [35, 10, 55, 20]]
+    assert (executor.calls[0].task, executor.calls[0].hardware) == ("ocr", "cpu")
+
+
+@pytest.mark.parametrize(("data", "code"), [(b"no picture", "invalid_image"), (b"", "invalid_image")])
+def test_a_broken_image_is_told_as_such_to_who_waits_for_a_job(data: bytes, code: str) -> None:
+    definition = {
+        "version": "1.0",
+        "inputs": [{"type": "WorkflowImage", "name": "image"}],
+        "steps": [{"type": "roboflow_core/convert_grayscale@v1", "name": "grey", "image": "$inputs.image"}],
+        "outputs": [],
+    }
+    with pytest.raises(errors.ClientCausedStepExecutionError) as caught:
+        run_workflow(definition, {"image": {"type": "bytes", "value": data}})
+    told = errors.of_job(caught.value)
+    assert (told.code, told.details["blocks_errors"][0]["block_id"]) == (code, "grey")
+    assert "grey" in told.message
+    other = errors.RunError("x")
+    assert errors.of_job(other) is other
