@@ -59,6 +59,7 @@ def theirs(peer: Peer, folder: Path, task: str, layout: tuple[int, int], body: P
     with tempfile.TemporaryDirectory() as scratch:
         log = Path(scratch) / "log"
         places = {"PYTHONPATH": str(ROOT), "BENTOML_HOME": scratch, "BENTOML_DO_NOT_TRACK": "True"}
+        places["PYTHONDONTWRITEBYTECODE"] = ""  # else Roboflow's package is compiled for minutes at each start
         command = [str(python), "-m", peer.module, str(folder), str(port), *map(str, layout)]
         with log.open("wb") as output:
             child = subprocess.Popen(command, cwd=scratch, env=os.environ | places, stdout=output, stderr=output)

@@ -21,7 +21,8 @@ def cached(folder: Path, cache: Path) -> None:
     own = json.loads((folder / "model.json").read_text())
     made = cache / folder.name / "1"
     made.mkdir(parents=True)
-    shutil.copy(folder / "weights.onnx", made / "weights.onnx")
+    for name in ("weights.onnx", "best.onnx"):  # YOLO's classes ask for the first, ViT's for the second
+        shutil.copy(folder / "weights.onnx", made / name)
     (made / "class_names.txt").write_text("\n".join(own["labels"]))
     (made / "model_type.json").write_text(
         json.dumps({"project_task_type": own["task"], "model_type": TYPES[own["task"]]})
