@@ -4,15 +4,17 @@ All get from wrk, on this machine, the body that Roboflow's SDK sends (JSON, bas
 Peers run the shortest honest serving code (bench/peers/sides) around bench/peers/network.py, in two layouts: 1x2 is one
 process with two threads of the network, 2x1 two processes with one. ours is a worker with the defaults.
 
-"of loop" is images per second divided by those of the loop, taken just before; the loop decodes and runs batches of two
-in one thread and has the machine to itself. "CPU ms" is processor time per image of all processes of a side, without
-wrk's. "MiB" is the memory of all of them after that load, shared pages counted once.
+"of loop" is images per second divided by those of the loop, taken before each side; the loop decodes and runs batches
+of two in one thread and has the machine to itself. A round lasts long enough for each connection to be answered thrice.
+"CPU ms" is processor time per image of all processes of a side, without wrk's. "MiB" is the memory of all of them after
+that load, shared pages counted once.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import tempfile
 import time
@@ -47,14 +49,14 @@ def start(side: str, models: Path, model: str, body: Path) -> AbstractContextMan
     return theirs(PEERS[name], models / model, task, LAYOUTS[layout], body)
 
 
-def load(side: Side, bodies: list[Path], connections: int, options: argparse.Namespace) -> report.Row:
+def load(side: Side, bodies: list[Path], connections: int, seconds: int, options: argparse.Namespace) -> report.Row:
     """Figures of one side at one concurrency."""
     wrk.run(side.url, bodies, connections, 1)
     time.sleep(options.pause)
     runs: list[wrk.Load] = []
     before, images = side.cpu(), 0
     for _ in range(options.rounds):
-        runs.append(wrk.run(side.url, bodies, connections, options.seconds))
+        runs.append(wrk.run(side.url, bodies, connections, seconds))
         images += runs[-1].requests
     time.sleep(1)  # wrk leaves one request of each connection unanswered
     used = (side.cpu() - before) / (images + connections * options.rounds)
@@ -74,10 +76,11 @@ def measure(models: Path, model: str, folder: Path, options: argparse.Namespace)
         bodies = bodies_for(side, folder, model, options.pictures)
         with start(side, models, model, bodies[options.pictures[0]][0]) as running:
             for size in options.pictures:
+                loop = Loop(models / model, 2, 2).with_decode(made(size), options.seconds)
                 for connections in options.concurrency:
-                    loop = Loop(models / model, 2, 2).with_decode(made(size), options.seconds)
+                    seconds = max(options.seconds, math.ceil(3 * connections / loop))
                     known = {"network": model.removeprefix("bench-"), "pictures": size, "concurrency": connections}
-                    figures = load(running, bodies[size], connections, options)
+                    figures = load(running, bodies[size], connections, seconds, options)
                     rows.append({**known, "side": side, "of loop": figures["img/s"] / loop, **figures})
                     print(rows[-1], file=sys.stderr)
     order = {size: place for place, size in enumerate(options.pictures)}
@@ -102,7 +105,7 @@ def main() -> None:
     parser.add_argument("--networks", nargs="+", default=list(NETWORKS), choices=list(NETWORKS))
     parser.add_argument("--pictures", nargs="+", default=list(PICTURES), choices=list(PICTURES))
     parser.add_argument("--concurrency", type=int, nargs="+", default=[1, 4, 16, 64])
-    parser.add_argument("--seconds", type=int, default=4, help="of each round")
+    parser.add_argument("--seconds", type=int, default=4, help="of each round, at least")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="also draw the figures")
     options = parser.parse_args()
