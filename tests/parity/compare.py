@@ -119,7 +119,7 @@ def _iou(prediction: dict[str, Any], reference: np.ndarray) -> float:
 def overlap(ours: np.ndarray, reference: np.ndarray) -> float:
     """IoU of two masks, one pixel let off: of fewer than 100 pixels a single one is more than the tolerance."""
     union = np.count_nonzero(ours | reference)
-    return 1 - max(np.count_nonzero(ours ^ reference) - 1, 0) / union if union else 1.0
+    return 1.0 - max(int(np.count_nonzero(ours ^ reference)) - 1, 0) / int(union) if union else 1.0
 
 
 def mask_of(prediction: dict[str, Any], shape: tuple[int, ...]) -> np.ndarray:
