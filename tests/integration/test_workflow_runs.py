@@ -106,6 +106,27 @@ async def test_a_run_uses_the_models_of_its_worker_and_the_queue_gives_the_same(
         await asyncio.to_thread(models.close)
 
 
+async def test_steps_run_on_the_hardware_that_they_name(bench: Bench, tmp_path: Path) -> None:
+    profile = tmp_path / "like-gpu.toml"  # what a pool of another kind is to the fleet: its tag
+    text = (ROOT / "deploy" / "profiles" / "cpu.toml").read_text()
+    profile.write_text(text.replace('hardware = "cpu"', 'hardware = "gpu"'))
+    bench.start("c", preload_models="shapes-classifier")
+    bench.start("g", preload_models="shapes-detector", profile=str(profile))
+    await asyncio.gather(bench.up("c"), bench.up("g"))
+    find, crop, name = FIND_AND_NAME["steps"]
+    steps = [{**find, "hardware": "gpu"}, crop, {**name, "hardware": "cpu"}]
+    (result,) = await bench.dispatcher.call(
+        [job({**FIND_AND_NAME, "steps": steps}, {"image": {"$image": 0}}, [SCENE.read_bytes()])]
+    )
+    result.raise_for_error()
+    (row,) = result.outputs[0]["output"]["outputs"]
+    assert {one["top"] for one in row["names"]} == {box["class"] for box in row["found"]["predictions"]}
+    held = {
+        worker.id: {model["id"] for model in worker.held} for worker in (await bench.fleet.snapshot(fresh=True)).workers
+    }
+    assert held == {"c": {"shapes-classifier"}, "g": {"shapes-detector"}}
+
+
 def with_sink(mark: Path, *, sink_first: bool) -> dict[str, Any]:
     wait = {"type": "test/wait@v1", "name": "wait", "seconds": 2.0, "mark": str(mark)}
     gate = {
