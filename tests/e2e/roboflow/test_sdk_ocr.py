@@ -49,6 +49,32 @@ def test_lmm(newest: Sdk) -> None:
     assert isinstance(text["response"], str)
 
 
+def test_smolvlm(newest: Sdk) -> None:
+    asked = {"model_id": "smolvlm2/smolvlm-2.2b-instruct", "prompt": "what is it?", "max_new_tokens": 12}
+    said = newest.call("infer_lmm", image(ODD), **asked)["response"]
+    assert said
+    assert newest.call("infer_lmm", image(reading.FOLDER / "tall.jpg"), **asked)["response"] != said
+
+
+def test_blocks_read_and_answer(newest: Sdk) -> None:
+    steps = [
+        {"type": "roboflow_core/ocr_model@v1", "name": "read", "images": "$inputs.image"},
+        {"type": "roboflow_core/smolvlm2@v1", "name": "ask", "images": "$inputs.image", "prompt": "what is it?"},
+    ]
+    outputs = [
+        {"type": "JsonField", "name": "text", "selector": "$steps.read.result"},
+        {"type": "JsonField", "name": "words", "selector": "$steps.read.predictions"},
+        {"type": "JsonField", "name": "said", "selector": "$steps.ask.parsed_output"},
+    ]
+    inputs = [{"type": "WorkflowImage", "name": "image"}]
+    definition = {"version": "1.0", "inputs": inputs, "steps": steps, "outputs": outputs}
+    page = image(reading.FOLDER / "tall.jpg")
+    (row,) = newest.call("run_workflow", key="any-key", images={"image": page}, specification=definition)
+    assert row["text"] == newest.call("ocr_image", page, model="doctr")["result"]
+    assert [word["class"] for word in row["words"]["predictions"]] == row["text"].split()
+    assert row["said"]
+
+
 def test_pp_ocr(newest: Sdk, tmp_path: Path) -> None:
     found = newest.call("ocr_image", image(ocr_graphs.picture(tmp_path / "words.png")), model="pp_ocr", version="small")
     assert found["result"] == "a b\nc"
