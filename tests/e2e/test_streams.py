@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -206,9 +207,10 @@ def test_the_command_line_follows_a_stream_and_ends_it_with_ctrl_c(streaming: La
         "shapes-detector",
         "--json",
     ]
-    process = subprocess.Popen(
-        command, env=environment(streaming), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    # A shell that runs us in the background has us ignore SIGINT, and children inherit that.
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    process = subprocess.Popen(command, env=environment(streaming), preexec_fn=heed, **pipes)  # noqa: PLW1509 - no other thread runs here
     assert process.stdout is not None
     rows = [json.loads(process.stdout.readline()) for _ in range(3)]
     process.send_signal(signal.SIGINT)
