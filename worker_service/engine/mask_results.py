@@ -15,11 +15,9 @@ from worker_service.engine.vision.rle import compress, run_lengths
 
 # Masks are large areas of few values. Rows as differences to the row above, then runs: as small as zlib's best level
 # makes them, in a third of the time of its fastest with the filters that libpng would choose.
-PNG = [
-    *(cv2.IMWRITE_PNG_COMPRESSION, 1),
-    *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
-    *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP),
-]
+PNG = [*(cv2.IMWRITE_PNG_COMPRESSION, 1), *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE)]
+if hasattr(cv2, "IMWRITE_PNG_FILTER"):  # OpenCV 4.11 and before let libpng choose
+    PNG += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP]
 
 
 @dataclass(frozen=True, kw_only=True)
