@@ -7,6 +7,7 @@ of the words is replaced by the features of one picture.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -16,7 +17,7 @@ import numpy.typing as npt
 
 from shared.errors import InferenceFailed, InvalidRequest, ModelLoadFailed
 from worker_service.engine.artifacts import Package
-from worker_service.engine.family import Image, Prepared, Raw
+from worker_service.engine.family import Guess, Image, Prepared, Raw
 from worker_service.engine.generation.decoder import EMBEDS, MERGED, Decoder
 from worker_service.engine.generation.loop import Loop, Request
 from worker_service.engine.generation.options import ask_of, options_of
@@ -24,6 +25,7 @@ from worker_service.engine.generation.outcome import account, unpacked
 from worker_service.engine.generation.writing import Writing, write
 from worker_service.engine.params import GenerationParams, parse
 from worker_service.engine.runtime.session import Runtime, Session, numpy_dtype
+from worker_service.engine.runtime.signature import GraphSignature
 from worker_service.engine.text_results import WrittenText
 from worker_service.engine.tokens import Tokenizer
 from worker_service.engine.vision.fit import Geometry
@@ -43,8 +45,8 @@ class Asked:
     params: GenerationParams
 
 
-class VisionWriter:
-    """A loaded model but for ``pictures``, ``words`` and ``see``."""
+class VisionWriter(ABC):
+    """A loaded model but for ``pictures`` and ``words``."""
 
     image_token: ClassVar[str] = "<image>"  # noqa: S105 - of a vocabulary
     first_position: ClassVar[int] = 0
@@ -67,13 +69,13 @@ class VisionWriter:
         self.max_batch = runtime.max_batch
         self.bytes = package.bytes
 
+    @abstractmethod
     def pictures(self, image: Image) -> tuple[dict[str, Array], Geometry, str]:
         """What the vision encoder is fed, and the words that stand for it, an image token for each picture."""
-        raise NotImplementedError
 
+    @abstractmethod
     def words(self, prompt: str, pictures: str) -> str:
         """The whole prompt. Raises InvalidRequest."""
-        raise NotImplementedError
 
     def params(self, values: Mapping[str, Any]) -> GenerationParams:
         """Check a request's parameters. Raises InvalidRequest."""
@@ -136,6 +138,26 @@ class VisionWriter:
 
     def _embedded(self, ids: Array) -> Array:
         return self._embedder.run({self._embedder.signature.inputs[0].name: ids})[0]
+
+
+class VisionWriterFamily(ABC):
+    """A family of such models but for its name, ``guess`` and ``matches_graphs``."""
+
+    task = "lmm"
+    layouts = (GRAPHS,)
+
+    def matches(self, signature: GraphSignature) -> float | None:
+        """Never: its parts alone could be anything's."""
+        del signature
+        return None
+
+    @abstractmethod
+    def guess(self, signature: GraphSignature) -> Guess:
+        """The processor's settings, by the vision encoder."""
+
+    def guess_graphs(self, graphs: Mapping[str, GraphSignature]) -> Guess:
+        """The same."""
+        return self.guess(graphs[VISION])
 
 
 def declares(session: Session, name: str) -> bool:

@@ -20,7 +20,7 @@ from worker_service.engine.params import GenerationParams
 from worker_service.engine.runtime.session import Runtime
 from worker_service.engine.runtime.signature import GraphSignature
 from worker_service.engine.vision.fit import Geometry, fit
-from worker_service.engine.vision_writer import GRAPHS, VISION, Array, VisionWriter
+from worker_service.engine.vision_writer import VISION, Array, VisionWriter, VisionWriterFamily
 
 SIDE = 224
 STATES = "encoder_hidden_states"
@@ -48,18 +48,12 @@ class PaliGemmaModel(VisionWriter):
         return f"{pictures}<bos>{prompt}\n"
 
 
-class PaliGemmaFamily:
+class PaliGemmaFamily(VisionWriterFamily):
     """The three graphs together tell it: one image, and a decoder that is told positions and no mask."""
 
     name = "paligemma"
-    task = "lmm"
-    layouts = (GRAPHS,)
 
-    def matches(self, signature: GraphSignature) -> float | None:
-        """Never: its parts alone could be anything's."""
-        del signature
-        return None
-
+    @override
     def guess(self, signature: GraphSignature) -> Guess:
         """The processor's settings, at the size of the encoder's image, or 224 pixels."""
         return guess_image(signature, SIDE, "antialias-cubic", HALF, HALF)
@@ -70,10 +64,6 @@ class PaliGemmaFamily:
         reads: set[Any] = {spec.name for spec in graphs[MERGED].inputs}
         single = len(inputs) == 1 and len(inputs[0].shape) == 4
         return 1.0 if single and EMBEDS in reads and not reads & {MASK, STATES} else None
-
-    def guess_graphs(self, graphs: Mapping[str, GraphSignature]) -> Guess:
-        """The same, by the vision encoder."""
-        return self.guess(graphs[VISION])
 
     def load(self, package: Package, runtime: Runtime) -> Model[GenerationParams]:
         """Open the graphs. Raises ModelLoadFailed."""

@@ -27,7 +27,7 @@ from worker_service.engine.runtime.session import Runtime
 from worker_service.engine.runtime.signature import GraphSignature
 from worker_service.engine.vision.fit import Geometry, fit
 from worker_service.engine.vision.tiles import LARGEST, tiles, written
-from worker_service.engine.vision_writer import GRAPHS, VISION, Array, VisionWriter
+from worker_service.engine.vision_writer import VISION, Array, VisionWriter, VisionWriterFamily
 
 SIDE, LONGEST = 512, 2048
 PIXELS, MASK = "pixel_values", "pixel_attention_mask"
@@ -88,18 +88,12 @@ def cut_of(package: Package) -> Cut:
         ) from error
 
 
-class SmolVlmFamily:
+class SmolVlmFamily(VisionWriterFamily):
     """The three graphs together tell it: pictures of one image have an axis of their own."""
 
     name = "smolvlm"
-    task = "lmm"
-    layouts = (GRAPHS,)
 
-    def matches(self, signature: GraphSignature) -> float | None:
-        """Never: its parts alone could be anything's."""
-        del signature
-        return None
-
+    @override
     def guess(self, signature: GraphSignature) -> Guess:
         """The processor's settings, at the size of the encoder's tiles, or 512 pixels."""
         return guess_image(signature, SIDE, "antialias-linear", HALF, HALF, (*CHAT, PROCESSOR))
@@ -109,10 +103,6 @@ class SmolVlmFamily:
         pixels = next((spec for spec in graphs[VISION].inputs if spec.name == PIXELS), None)
         reads = {spec.name for spec in graphs[MERGED].inputs}
         return 1.0 if pixels and len(pixels.shape) == 5 and EMBEDS in reads and STATES not in reads else None
-
-    def guess_graphs(self, graphs: Mapping[str, GraphSignature]) -> Guess:
-        """The same, by the vision encoder."""
-        return self.guess(graphs[VISION])
 
     def load(self, package: Package, runtime: Runtime) -> Model[GenerationParams]:
         """Open the graphs. Raises ModelLoadFailed."""
