@@ -46,31 +46,36 @@ async def plan(
     return model, placed
 
 
+def job_of(request: web.Request, wanted: Wanted, inputs: Sequence[bytes], media: Media = "image") -> Job:
+    """A live job of the caller's, with the time that a request has."""
+    caller = call_of(request).caller
+    return Job(
+        model=wanted.model.id,
+        inputs=list(inputs),
+        media=media,
+        task=wanted.model.task,
+        params=wanted.params,
+        hardware=wanted.hardware,
+        timeout_ms=int(request.app[SETTINGS].request_timeout_s * 1000),
+        trace=trace.of(request),
+        owner=caller.owner,
+        key=caller.key_id,
+    )
+
+
 async def run(
     request: web.Request, wanted: Wanted, inputs: Sequence[bytes], media: Media = "image"
 ) -> list[dict[str, Any]]:
-    """One output per image or text, in order.
+    """One output per image or text, in order. Raises as ``outputs_of``."""
+    jobs = [job_of(request, wanted, [each], media) for each in inputs]
+    return await outputs_of(request, wanted, await request.app[BACKEND].jobs.call(jobs))
+
+
+async def outputs_of(request: web.Request, wanted: Wanted, results: Sequence[JobResult]) -> list[dict[str, Any]]:
+    """The outputs of jobs of one input each.
 
     Raises what the first failing image or job raised; with several images the message names which.
     """
-    timeout_ms = int(request.app[SETTINGS].request_timeout_s * 1000)
-    call, traced = call_of(request), trace.of(request)
-    jobs = [
-        Job(
-            model=wanted.model.id,
-            inputs=[each],
-            media=media,
-            task=wanted.model.task,
-            params=wanted.params,
-            hardware=wanted.hardware,
-            timeout_ms=timeout_ms,
-            trace=traced,
-            owner=call.caller.owner,
-            key=call.caller.key_id,
-        )
-        for each in inputs
-    ]
-    results = await request.app[BACKEND].jobs.call(jobs)
     note_timings(request, results)
     outputs: list[dict[str, Any]] = []
     for index, result in enumerate(results):

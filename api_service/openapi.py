@@ -151,7 +151,8 @@ def content_of(route: Route) -> dict[str, Any]:
     schema: dict[str, Any] = ref(route.answer)
     if route.listed:
         schema = {"oneOf": [schema, {"type": "array", "items": schema}]}
-    return {"content": {"application/json": {"schema": schema}}}
+    events = {"text/event-stream": {"schema": {"type": "string"}}} if route.events else {}
+    return {"content": {"application/json": {"schema": schema}, **events}}
 
 
 def schemas(routes: Iterable[Route]) -> dict[str, Any]:

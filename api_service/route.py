@@ -47,6 +47,7 @@ class Route:
         listed: the answer is a list when the body's image is one.
         also_as: media types beside JSON that the body may have.
         headers: request headers worth documenting, with their meaning.
+        events: the answer can also be server-sent events.
         media: media type of the 200 answer when it is not JSON.
         status: codes of errors worth documenting beside 400, 422 and 503.
         last: registered after all others.
@@ -67,6 +68,7 @@ class Route:
     listed: bool = False
     also_as: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
+    events: bool = False
     media: str = ""
     status: tuple[int, ...] = ()
     last: bool = False

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -13,10 +11,10 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from api_service import catalog, jobs, stream_capacity
-from api_service.context import FOLLOWERS, SETTINGS, STREAMS, WORKFLOWS, call_of
+from api_service.context import SETTINGS, STREAMS, WORKFLOWS, call_of
 from api_service.errors import from_pydantic
 from api_service.schemas.streams import StreamChange
-from shared.errors import Conflict, NotFound, NoWorkerForHardware, StreamNotFound, Unavailable
+from shared.errors import Conflict, NotFound, NoWorkerForHardware, StreamNotFound
 from shared.streams.records import Stream
 from shared.streams.spec import PipelineSpec, WorkflowSpec
 from shared.streams.store import not_found
@@ -129,21 +127,6 @@ async def pin_workflow(request: web.Request, workflow: WorkflowSpec | None) -> N
     found = await request.app[WORKFLOWS].get(workflow.workflow_id, workflow.workflow_version_id, sees)
     workflow.specification = found.definition
     workflow.workspace_name, workflow.workflow_version_id = LOCAL, str(found.version)
-
-
-@contextmanager
-def following(request: web.Request) -> Iterator[None]:
-    """Count the client among the followers for as long as it is served. Raises Unavailable when there are too many."""
-    followers = request.app[FOLLOWERS]
-    if len(followers) >= request.app[SETTINGS].max_event_streams:
-        raise Unavailable("Too many clients follow events on this server (VISIONFLEET_MAX_EVENT_STREAMS).")
-    task = asyncio.current_task()
-    assert task is not None  # noqa: S101 - a handler runs in a task
-    followers.add(task)
-    try:
-        yield
-    finally:
-        followers.discard(task)
 
 
 async def change(request: web.Request, change: StreamChange) -> Stream:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aiohttp import web
 
-from api_service import body, reply
+from api_service import body, reply, telling
 from api_service.context import call_of
 from api_service.images import load_all
 from api_service.inference import Wanted, answer, new_inference_id, plan, run
@@ -15,8 +17,8 @@ from shared.errors import InvalidRequest
 TASKS = frozenset({"lmm"})
 
 
-async def write(request: web.Request) -> web.Response:
-    """What the model writes about each image; a list of images is answered by a list."""
+async def write(request: web.Request) -> web.StreamResponse:
+    """What the model writes about each image; a list of images is answered by a list. As events where asked to."""
     asked = await body.parse(request, LmmRequest, packs=True)
     in_path = request.match_info.get("model_id", "")
     if in_path and asked.model_id not in ("", in_path):
@@ -24,11 +26,18 @@ async def write(request: web.Request) -> web.Response:
             f"Model ID mismatch: path specifies '{in_path}' but request body specifies '{asked.model_id}'"
         )
     model, hardware = await plan(request, in_path or asked.model_id, TASKS, asked.hardware or "any")
-    images = asked.image if isinstance(asked.image, list) else [asked.image]
-    outputs = await run(request, Wanted(model, hardware, asked.params()), await load_all(request, images))
-    inference_id, seconds = asked.id or new_inference_id(), call_of(request).elapsed()
-    shown = [answer(output, inference_id, seconds) for output in outputs]
-    return reply.negotiated(request, shown if isinstance(asked.image, list) else shown[0])
+    many = isinstance(asked.image, list)
+    inputs = await load_all(request, asked.image if isinstance(asked.image, list) else [asked.image])
+    inference_id, wanted = asked.id or new_inference_id(), Wanted(model, hardware, asked.params())
+
+    def shown(outputs: list[dict[str, Any]]) -> Any:
+        seconds = call_of(request).elapsed()
+        answers = [answer(output, inference_id, seconds) for output in outputs]
+        return answers if many else answers[0]
+
+    if telling.asked_for(request, asked):
+        return await telling.tell(request, wanted, inputs, shown)
+    return reply.negotiated(request, shown(await run(request, wanted, inputs)))
 
 
 ROUTES = [
@@ -44,6 +53,7 @@ ROUTES = [
         listed=True,
         also_as=("application/msgpack",),
         status=(404, 413, 504),
+        events=True,
         leaves=True,
     )
     for path in ("/infer/lmm", "/infer/lmm/{model_id:.+}")

@@ -6,12 +6,13 @@ from typing import Any
 
 from aiohttp import web
 
-from api_service import body, reply
+from api_service import body, reply, telling
 from api_service.context import call_of
 from api_service.images import load_all
 from api_service.inference import Wanted, plan, run
 from api_service.route import Handler, Route
 from api_service.schemas import ocr
+from api_service.schemas.base import Written
 from api_service.schemas.ocr import OcrRequest
 
 TASKS = frozenset({"ocr"})
@@ -20,14 +21,21 @@ TASKS = frozenset({"ocr"})
 def handler_for(schema: type[OcrRequest]) -> Handler:
     """A handler that runs models of one family."""
 
-    async def read(request: web.Request) -> web.Response:
+    async def read(request: web.Request) -> web.StreamResponse:
         asked = await body.parse(request, schema, packs=True)
         model, hardware = await plan(request, asked.named, TASKS, asked.hardware or "any")
-        images = asked.image if isinstance(asked.image, list) else [asked.image]
-        outputs = await run(request, Wanted(model, hardware, asked.params()), await load_all(request, images))
-        seconds = call_of(request).elapsed()
-        shown = [answer(output, seconds, boxes=asked.boxes) for output in outputs]
-        return reply.negotiated(request, shown if isinstance(asked.image, list) else shown[0])
+        many = isinstance(asked.image, list)
+        inputs = await load_all(request, asked.image if isinstance(asked.image, list) else [asked.image])
+        wanted = Wanted(model, hardware, asked.params())
+
+        def shown(outputs: list[dict[str, Any]]) -> Any:
+            seconds = call_of(request).elapsed()
+            answers = [answer(output, seconds, boxes=asked.boxes) for output in outputs]
+            return answers if many else answers[0]
+
+        if telling.asked_for(request, asked):
+            return await telling.tell(request, wanted, inputs, shown)
+        return reply.negotiated(request, shown(await run(request, wanted, inputs)))
 
     return read
 
@@ -54,6 +62,7 @@ def route(path: str, schema: type[OcrRequest], summary: str) -> Route:
         listed=True,
         also_as=("application/msgpack",),
         status=(404, 413, 504),
+        events=issubclass(schema, Written),
         leaves=True,
     )
 

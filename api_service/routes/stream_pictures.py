@@ -6,7 +6,7 @@ import asyncio
 
 from aiohttp import web
 
-from api_service import body, streams
+from api_service import body, sse, streams
 from api_service.context import STREAMS
 from api_service.route import Route
 from api_service.schemas.streams import PictureQuery
@@ -34,7 +34,7 @@ async def preview(request: web.Request) -> web.StreamResponse:
     """Pictures one after another, as browsers show them in an <img>; ends with the stream."""
     stream, query = await streams.own(request), body.query(request, PictureQuery)
     source = source_of(stream, query)
-    with streams.following(request):
+    with sse.following(request):
         response = web.StreamResponse(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         response.headers["Content-Type"] = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
         await response.prepare(request)

@@ -12,13 +12,12 @@ from typing import Any
 import structlog
 from aiohttp import web
 
-from api_service import reply, streams
+from api_service import reply, sse, streams
 from api_service.context import SETTINGS, STREAMS
 from api_service.route import Route
 from shared.errors import VisionfleetError
 
 log = structlog.get_logger(__name__)
-HEARTBEAT = b": still here\n\n"
 
 
 async def results(request: web.Request, stream_id: str) -> AsyncIterator[dict[str, Any] | None]:
@@ -33,29 +32,27 @@ async def results(request: web.Request, stream_id: str) -> AsyncIterator[dict[st
 async def events(request: web.Request) -> web.StreamResponse:
     """Events ``result`` and ``failure``, and ``end`` when the stream is over."""
     stream = await streams.own(request)
-    with streams.following(request):
-        response = web.StreamResponse(headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
-        response.content_type = "text/event-stream"
-        await response.prepare(request)
+    with sse.following(request):
+        response = await sse.opened(request)
         if request.method == "HEAD":
             return response
         quiet = 0.0
-        await response.write(HEARTBEAT)
+        await response.write(sse.HEARTBEAT)
         async for item in results(request, stream.id):
             if item is not None:
                 quiet = 0.0
                 await response.write(written(item))
             elif (quiet := quiet + 1) >= request.app[SETTINGS].event_heartbeat_s:
                 quiet = 0.0
-                await response.write(HEARTBEAT)
-        await response.write(b"event: end\ndata: {}\n\n")
+                await response.write(sse.HEARTBEAT)
+        await response.write(sse.event("end", {}))
     return response
 
 
 async def socket(request: web.Request) -> web.StreamResponse:
     """One JSON text message per result; closed when the stream is over."""
     stream = await streams.own(request)
-    with streams.following(request):
+    with sse.following(request):
         connection = web.WebSocketResponse(heartbeat=request.app[SETTINGS].event_heartbeat_s)
         await connection.prepare(request)
         feed = results(request, stream.id)
@@ -82,14 +79,13 @@ async def drain(connection: web.WebSocketResponse) -> None:
 
 def written(item: dict[str, Any]) -> bytes:
     """A result as the client's EventSource reads it."""
-    name = b"failure" if item.get("cause") else b"result"
-    return b"event: %b\ndata: %b\n\n" % (name, reply.dumps(item))
+    return sse.event("failure" if item.get("cause") else "result", item)
 
 
 ROUTES = [
     Route(
         *("GET", "/v1/streams/{id}/results", events, "Streams", "Results as server-sent events.", "streams"),
-        media="text/event-stream",
+        media=sse.MEDIA,
         status=(404,),
     ),
     Route(

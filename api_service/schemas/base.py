@@ -70,6 +70,14 @@ class ByVersion(Body):
         return self.model_id or f"{self.PREFIX}/{self.version or self.VERSION}"
 
 
+class Written(Body):
+    """A request to a model that writes, which can be followed while it does."""
+
+    stream: bool | None = Field(
+        default=False, description="Answer with server-sent events: the text as it is written, then the answer."
+    )
+
+
 OneOrMoreImages = ImageReference | Annotated[list[ImageReference], Field(min_length=1)]
 
 

@@ -6,12 +6,12 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from api_service.schemas.base import Answer, InferenceRequest
+from api_service.schemas.base import Answer, InferenceRequest, Written
 
 Stop = Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class LmmRequest(InferenceRequest):
+class LmmRequest(Written, InferenceRequest):
     """Body of `POST /infer/lmm`."""
 
     PARAMS: ClassVar[dict[str, str]] = {

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from typing_extensions import Self, override
 
 from api_service.schemas.answers import Detection, ImageSize
-from api_service.schemas.base import Answer, ByVersion, InferenceRequest, OneOrMoreImages
+from api_service.schemas.base import Answer, ByVersion, InferenceRequest, OneOrMoreImages, Written
 
 Stage = Literal["none", "tiny", "small", "medium"]
 
@@ -25,7 +25,7 @@ class OcrRequest(ByVersion, InferenceRequest):
         return True
 
 
-class TrocrRequest(OcrRequest):
+class TrocrRequest(Written, OcrRequest):
     """Body of `POST /ocr/trocr`: one line of text per image."""
 
     PREFIX: ClassVar[str] = "trocr"

@@ -5,6 +5,7 @@ from visionfleet.api.inference import Prediction
 from visionfleet.api.jobs import MappedJob
 from visionfleet.api.prompts import Prompt, PromptedMask
 from visionfleet.api.webhooks import Delivery, WebhookSecret
+from visionfleet.api.writing import Piece
 from visionfleet.client import AsyncClient, Client
 from visionfleet.errors import VisionfleetError
 from visionfleet.fleet import Fleet, ModelInfo, QueueInfo, WorkerInfo
@@ -56,6 +57,7 @@ __all__ = [
     "MappedJob",
     "ModelInfo",
     "NativeModel",
+    "Piece",
     "PipelineReport",
     "PipelineWatchdog",
     "Pose",

@@ -22,6 +22,7 @@ from visionfleet.api.prompts import Prompts
 from visionfleet.api.streams import Streams
 from visionfleet.api.webhooks import Webhooks
 from visionfleet.api.workflows import Workflows
+from visionfleet.api.writing import Writings
 from visionfleet.core import Core, check_url, trusts_proxies
 from visionfleet.drivers import AsyncDriver, SyncDriver
 from visionfleet.images import ImageInput
@@ -62,7 +63,7 @@ class SyncDeadLetters(DeadLetters, Sync):
     """Dead letters, blocking."""
 
 
-class Client(Inference, Embeddings, Prompts, Operations, Sync):
+class Client(Inference, Writings, Embeddings, Prompts, Operations, Sync):
     """Talks to a Visionfleet server. Keeps connections open, may be shared by threads, and is a context manager.
 
     Its parts: ``jobs``, ``batches``, ``models``, ``webhooks``, ``keys``, ``workflows``, ``streams``, ``dead_letters``.
@@ -115,7 +116,8 @@ class Client(Inference, Embeddings, Prompts, Operations, Sync):
     def infer(self, image: ImageInput, model: str, **params: Any) -> Result: ...
 
     def infer(self, image: Any, model: str, **params: Any) -> Result | list[Result]:
-        """Run a model on one image, or on each of a list, and wait for the answer. For folders and videos see ``map``.
+        """Run a model on one image, or on each of a list, and wait for the answer. For folders and videos see ``map``,
+        for texts as they are written ``write``.
 
         Args:
             image: a path, URL, bytes of an image file, BGR array or PIL image; or a list of these.
@@ -167,7 +169,7 @@ class AsyncDeadLetters(DeadLetters, Async):
     """Dead letters, awaited."""
 
 
-class AsyncClient(Inference, Embeddings, Prompts, Operations, Async):
+class AsyncClient(Inference, Writings, Embeddings, Prompts, Operations, Async):
     """``Client`` for an event loop: the same methods, awaited, or iterated over with ``async for``."""
 
     def __init__(

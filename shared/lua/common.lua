@@ -10,7 +10,7 @@
 local REPLY_TTL = 120000
 local REPLY_LENGTH = 20000
 local EVENTS_LENGTH = 200
-local TEXTS_LENGTH = 2000
+local TEXTS_LENGTH = 5000 -- more than the tokens of the longest text, each of which may be told by itself
 local LARGEST = 2 ^ 48
 
 local function now_ms()

@@ -1,6 +1,7 @@
 """A server with the contract's shapes and scripted answers, so that the playground can be tested without a fleet."""
 
 import asyncio
+import json
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +37,7 @@ class FakeServer:
     labels: list[str] = field(default_factory=lambda: list(SHAPES))
     multi_label: bool = False
     timings: str = TIMINGS
+    pieces: asyncio.Queue[tuple[str, Any]] | None = None  # events of a model that writes, None is the end
 
     def app(self) -> web.Application:
         app = web.Application(client_max_size=32 * 1024**2, middlewares=[_strict])
@@ -43,13 +45,16 @@ class FakeServer:
         app.router.add_static("/web", WEB)
         app.router.add_get("/v1/models", self._models)
         app.router.add_get("/v1/fleet", self._fleet)
+        app.router.add_post("/infer/lmm", self._write)
         app.router.add_post("/infer/{task}", self._infer)
         return app
 
     def models(self) -> list[dict[str, Any]]:
         held = ["cpu-1"] if self.loaded else []
         small = {"family": "classifier", "input_width": 96, "input_height": 96}
+        writer = [_model("writer", "lmm", [], loaded_on=held)] if self.pieces is not None else []
         return [
+            *writer,
             _model("shapes-detector", "object-detection", self.labels, loaded_on=held),
             _model("shapes-classifier", "classification", self.labels, **small),
             _model("street/3", "instance-segmentation", ["road"], available_on=[]),
@@ -67,6 +72,16 @@ class FakeServer:
                 "queues": _queues(self.fleet_reads),
             }
         )
+
+    async def _write(self, request: web.Request) -> web.StreamResponse:
+        self.requests.append({"route": request.path, **await request.json()})
+        assert request.headers["Accept"] == "text/event-stream"
+        assert self.pieces is not None
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        while (piece := await self.pieces.get())[0]:
+            await response.write(f"event: {piece[0]}\ndata: {json.dumps(piece[1])}\n\n".encode())
+        return response
 
     async def _infer(self, request: web.Request) -> web.Response:
         body = await request.json()

@@ -67,6 +67,35 @@ async def test_markup_in_labels_and_file_names_is_only_text(
     assert await page.locator("img[src='x']").count() == 0
 
 
+async def test_a_text_is_shown_while_it_is_written(playground: Playground, fake: FakeServer) -> None:
+    page = playground.page
+    fake.pieces = pieces = asyncio.Queue()
+    await page.reload()
+    await page.locator("input[name=model][value='writer']").check(force=True)
+    await playground.example()
+    shown = page.locator("#panel-list pre.text")
+    pieces.put_nowait(("text", {"input": 0, "text": "Two "}))
+    await expect(shown).to_have_text("Two ")
+    pieces.put_nowait(("text", {"input": 0, "text": EVIL}))
+    await expect(shown).to_have_text(f"Two {EVIL}")
+    whole = {"response": "Two shapes.", "tokens": 3, "finish_reason": "stop", "image": {"width": 640, "height": 480}}
+    pieces.put_nowait(("result", whole))
+    await expect(page.locator("#summary")).to_contain_text("3 tokens")
+    await expect(shown).to_have_text("Two shapes.")
+    pieces.put_nowait(("", None))
+    for last, told in (
+        (("error", {"message": "Too late.", "code": "deadline_exceeded"}), "Too late."),
+        (("", None), "broke off"),
+    ):
+        await page.get_by_label("Ask a question").get_by_role("textbox").fill(told)
+        await page.get_by_role("button", name="Ask", exact=True).click()
+        pieces.put_nowait(("text", {"input": 0, "text": "Two "}))
+        pieces.put_nowait(last)
+        await expect(page.get_by_role("alert")).to_contain_text(told)
+        pieces.put_nowait(("", None))
+    assert await page.evaluate("window.pwned") is None
+
+
 async def test_inline_script_would_be_blocked(playground: Playground) -> None:
     """The page works under a policy that stops what textContent alone would not."""
     await playground.page.evaluate(

@@ -26,6 +26,7 @@ from worker_service.consumer.pipeline import Pipeline, Threads
 from worker_service.consumer.scout import Every, Scout
 from worker_service.consumer.settings import ConsumerSettings
 from worker_service.consumer.shelf import RedisShelf
+from worker_service.consumer.speaking import Speaking
 from worker_service.consumer.vitals import EVERY_S, Vitals
 from worker_service.engine.engine import Engine
 from worker_service.workflows.late import LateRunner
@@ -81,6 +82,7 @@ class Consumer:
         self._renew = Every("renew", self._lease_s / 4, scout.renew)
         self._chores = [
             Every("progress", PROGRESS_EVERY_S, scout.progress),
+            Speaking(self._queue, self._pipeline),
             Every("takeover", self._lease_s / 8, scout.take_over),
             Every("announce", settings.scout_interval_ms / 1000, scout.announce),
             Every("tidy", TIDY_EVERY_S, scout.tidy),

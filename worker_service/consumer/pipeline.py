@@ -63,6 +63,8 @@ class Pipeline:
         self, engine: Engine, finish: Finish, threads: Threads, prefetch: int, identity: tuple[str, str]
     ) -> None:
         self.counters = Counters()
+        self.spoken = threading.Event()
+        """Set when a text has become longer that somebody follows live."""
         self._engine = engine
         self._finish = finish
         self._identity = identity
@@ -168,7 +170,7 @@ class Pipeline:
             if work.expired or work.abandoned:
                 raise LATE  # noqa: TRY301 - one exit for every way in which an image can fail
             item.prepared = self._written(item) if work.taken.job.media != "image" else self._image(item)
-            item.prepared.watch = Waiting(work, item.index, self._alive_still)
+            item.prepared.watch = Waiting(work, item.index, self._alive_still, self.spoken)
         except VisionfleetError as error:
             self._fail_ahead(item, error)
         except Exception:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Event
 
 import structlog
 from typing_extensions import override
@@ -18,8 +19,8 @@ LOUDEST = 4096
 class Waiting(Watch):
     """One input of a job. Asynchronous jobs hear the text as it comes; all say when they need it no more."""
 
-    def __init__(self, work: Work, index: int, alive: Callable[[], None]) -> None:
-        self._work, self._index, self._alive = work, index, alive
+    def __init__(self, work: Work, index: int, alive: Callable[[], None], spoken: Event) -> None:
+        self._work, self._index, self._alive, self._spoken = work, index, alive, spoken
         self._steps = 0
 
     @override
@@ -38,3 +39,5 @@ class Waiting(Watch):
         if self._work.taken.recorded:
             for start in range(0, len(text), LOUDEST):
                 self._work.taken.pieces.append((self._index, text[start : start + LOUDEST]))
+            if self._work.live:
+                self._spoken.set()

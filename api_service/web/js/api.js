@@ -1,6 +1,9 @@
 // The server's HTTP interface, as far as the page needs it.
 
+import { readEvents } from "./events.js";
 import { anotherKey, keyHeaders, keyReady } from "./key.js";
+
+const EVENTS = "text/event-stream";
 
 /** A request that failed, with a message for people. */
 export class ApiError extends Error {
@@ -27,16 +30,14 @@ export async function readFleet(signal) {
   return (await request("v1/fleet", { signal })).body;
 }
 
-/** Runs a model: the answer, the server's timings in ms, and the round trip in ms. */
-export async function infer(route, payload, signal) {
-  const body = JSON.stringify(payload);
+/**
+ * Runs a model: the answer, the server's timings in ms, and the round trip in ms.
+ * @param {(text: string) => void} [told] for models that write: called with each piece of the text as it comes
+ */
+export async function infer(route, payload, signal, told) {
+  const headers = { "Content-Type": "application/json", ...(told ? { Accept: EVENTS } : {}) };
   const started = performance.now();
-  const answer = await request(route, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body,
-    signal,
-  });
+  const answer = await request(route, { method: "POST", headers, body: JSON.stringify(payload), signal }, told);
   return {
     body: answer.body,
     timings: readTimings(answer.headers.get("X-Visionfleet-Timings")),
@@ -50,7 +51,7 @@ export function readTimings(header) {
   return Object.fromEntries([...pairs].map(([, name, value]) => [name, Number(value)]));
 }
 
-export async function request(route, options = {}) {
+export async function request(route, options = {}, told) {
   await keyReady();
   const key = keyHeaders();
   let response;
@@ -62,9 +63,12 @@ export async function request(route, options = {}) {
   }
   if (response.status === 401) {
     await anotherKey(key);
-    return request(route, options);
+    return request(route, options, told);
   }
   if (response.status === 204) return { body: null, headers: response.headers };
+  if (response.ok && told && response.headers.get("Content-Type")?.startsWith(EVENTS)) {
+    return { body: await follow(response, told), headers: response.headers };
+  }
   const body = await response.json().catch((cause) => {
     if (cause.name === "AbortError") throw cause;
     return null;
@@ -72,6 +76,20 @@ export async function request(route, options = {}) {
   if (!response.ok) throw toError(response, body);
   if (body === null) throw new ApiError(response.status, "The server's answer is not JSON.");
   return { body, headers: response.headers };
+}
+
+/** The answer at the end of a text that is told while it is written. */
+async function follow(response, told) {
+  try {
+    for await (const { name, data } of readEvents(response.body)) {
+      if (name === "text") told(data.text);
+      if (name === "error") throw new ApiError(0, data.message, { code: data.code });
+      if (name === "result") return data;
+    }
+  } catch (cause) {
+    if (cause.name === "AbortError" || cause instanceof ApiError) throw cause;
+  }
+  throw new ApiError(0, "The answer broke off.", { code: "unreachable", retryable: true });
 }
 
 // Three shapes: {message, code} on Roboflow routes, {detail: [{loc, msg}]} for validation, problem+json under /v1.

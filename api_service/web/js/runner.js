@@ -6,10 +6,20 @@ import { taskOf } from "./tasks/index.js";
 // Long enough to skip the steps of a slider in motion, short enough to feel live.
 const SETTLE_MS = 140;
 
-/** Watches the store and writes `run`: {state: "running" | "done" | "failed", ...}. */
+/** Watches the store and writes `run`: {state: "running" | "done" | "failed", ...}; `text` is what was written until now. */
 export function startRunner(store) {
   let timer = 0;
   let abort = new AbortController();
+
+  // What a model that writes has written so far.
+  function told(signal) {
+    if (!taskOf(store.get().model.task).tells) return undefined;
+    let text = "";
+    return (piece) => {
+      text += piece;
+      if (!signal.aborted) store.set({ run: { ...store.get().run, state: "running", text } });
+    };
+  }
 
   async function run() {
     abort.abort();
@@ -22,9 +32,9 @@ export function startRunner(store) {
     }
     abort = new AbortController();
     const { signal } = abort;
-    store.set({ run: { ...store.get().run, state: "running" } });
+    store.set({ run: { ...store.get().run, state: "running", text: "" } });
     try {
-      const answer = await infer(routeOf(store.get()), requestOf(store.get()), signal);
+      const answer = await infer(routeOf(store.get()), requestOf(store.get()), signal, told(signal));
       if (!signal.aborted) store.set({ run: { state: "done", model, picture, ...answer } });
     } catch (error) {
       if (!signal.aborted) store.set({ run: { state: "failed", error } });

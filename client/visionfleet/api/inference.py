@@ -48,19 +48,19 @@ class Prediction:
 def infer(core: Core, /, image: ImageInput, model: str, **params: Any) -> Flow[Result]:
     """Run a model on one image and wait for its answer; see ``Client.infer``."""
     source = yield Do(lambda: load(image))
-    task = yield from _task(core, model)
+    task = yield from task_of(core, model)
     try:
         response = yield from core.send(wire.infer_call(task, model, source, params, packed=bool(core.packs)))
     except UnsupportedTask:
         core.tasks.pop(model, None)
-        now = yield from _task(core, model)
+        now = yield from task_of(core, model)
         if now == task:
             raise
         # The model was replaced by one of another task since we looked.
         task = now
         response = yield from core.send(wire.infer_call(task, model, source, params, packed=bool(core.packs)))
     if not task:  # the server fetched the model meanwhile
-        task = yield from _task(core, model)
+        task = yield from task_of(core, model)
     return replace(wire.read_result(task, model, response), source=image)
 
 
@@ -109,7 +109,7 @@ def predict(core: Core, /, one: Named, model: str, **params: Any) -> Flow[Predic
     return Prediction(one.name, one.image, one.frame, result, None)
 
 
-def _task(core: Core, model: str) -> Flow[str]:
+def task_of(core: Core, model: str) -> Flow[str]:
     """The model's task; empty when the server does not list it, which it will say itself."""
     if model not in core.tasks:
         yield from listed(core)

@@ -17,6 +17,7 @@ from visionfleet.cli import options
 from visionfleet.cli.answers import show_answer
 from visionfleet.cli.console import complain, err, note, out, write_json
 from visionfleet.cli.exits import FAILED
+from visionfleet.cli.following import check_alone, follow
 from visionfleet.cli.keeping import FRAMES_PER_SECOND, Keeper
 from visionfleet.cli.pictures import Picture, collect
 from visionfleet.cli.window import Window
@@ -44,6 +45,7 @@ def infer(  # noqa: PLR0913 - one parameter per option
         typer.Option(help="A question for models that write; what to find, with commas, for those that search."),
     ] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Tokens of a written answer at most.")] = None,
+    stream: Annotated[bool, typer.Option("--stream", help="Show a written answer while it is written.")] = False,
     save: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write annotated pictures, and videos as .mp4, here.")
     ] = None,
@@ -60,6 +62,10 @@ def infer(  # noqa: PLR0913 - one parameter per option
     pictures = collect(images, every)
     params: dict[str, Any] = {"confidence": confidence, "iou_threshold": iou}
     params |= {"prompt": prompt, "max_new_tokens": max_tokens}
+    if stream:
+        check_alone(save=save, show=show, native=native)
+        with Client(url, timeout=timeout) as client:
+            raise typer.Exit(FAILED if follow(pictures, client, model, params, json=json) else 0)
     if save is not None or show:
         params["visualize"] = True
     with ExitStack() as stack:

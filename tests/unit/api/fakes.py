@@ -74,6 +74,8 @@ class MemoryQueue:
         self.keys: dict[str, tuple[str, str]] = {}
         self.stories: dict[str, list[JobEvent]] = {}
         self._happened = asyncio.Event()
+        self.came = asyncio.Event()
+        """Set when a job was accepted."""
 
     async def call(self, jobs: Sequence[Job]) -> list[JobResult]:
         self._check()
@@ -104,6 +106,7 @@ class MemoryQueue:
         self.keys[terms.idempotency_key] = (terms.fingerprint, job.id)
         self.tell(job.id, "queued", position=record.position)
         accepted = replace(record, position=None)
+        self.came.set()
         if not self.held:
             self.finish(job)
         return accepted

@@ -16,6 +16,7 @@ const TASKS = new Map([detection, classification, depth, embedding, openVocabula
  * The task's presentation: {name, title, route, sliders, filtersClasses, summary, list, draw, verdict}.
  * Tasks that are told more than a picture have `marks` ("points" or "boxes" to set on it) or `words` (true), `asked` to
  * add that to the request, and `wants`, which says what is missing until there is enough.
+ * Tasks with `tells` show their text while it is written.
  * A task without its own file still runs: its answer is shown as JSON.
  */
 export function taskOf(name) {

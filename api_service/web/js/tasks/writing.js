@@ -9,6 +9,7 @@ export const writing = {
   title: "Ask a question",
   route: "infer/lmm",
   asks: "<CAPTION>",
+  tells: true,
   sliders: [],
   filtersClasses: false,
   summary: ({ tokens, finish_reason: reason }) => `${plural(tokens, "token")}${reason === "length" ? ", cut off" : ""}`,

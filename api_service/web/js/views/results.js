@@ -11,7 +11,10 @@ export function startResults(store) {
   const light = (index) => store.set({ lit: index });
 
   function draw({ run }) {
-    if (run.state === "running") return;
+    if (run.state === "running") {
+      if (run.text) panel.replaceChildren(el("pre", { class: "text", "aria-busy": "true", text: run.text }));
+      return;
+    }
     if (run.state !== "done") {
       const text = run.state === "failed" ? "No result" : (run.hint ?? "What the model sees appears here.");
       summary.replaceChildren(el("span", { class: "quiet", text }));
