@@ -6,7 +6,7 @@ import re
 import shutil
 import time
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import requests
@@ -31,11 +31,11 @@ def until(reached: Callable[[], bool], what: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def client(system: Launched) -> Client:
+def client(system: Launched) -> Iterator[Client]:
     shutil.copytree(FOLDER / MODEL, system.data_dir / "models" / MODEL, dirs_exist_ok=True)
-    client = Client(system.base_url, timeout=WAIT_S)
-    until(lambda: MODEL in {model.id for model in client.models.list()}, "the worker sees the model")
-    return client
+    with Client(system.base_url, timeout=WAIT_S) as client:
+        until(lambda: MODEL in {model.id for model in client.models.list()}, "the worker sees the model")
+        yield client
 
 
 def test_words_come_one_after_the_other_and_the_answer_is_the_plain_one(client: Client) -> None:
