@@ -1,4 +1,7 @@
-"""Text in images: ``POST /doctr/ocr``, ``/ocr/trocr``, ``/ocr/pp-ocr``. A list of images is answered by a list."""
+"""Text in images: ``POST /doctr/ocr``, ``/easy_ocr/ocr``, ``/ocr/trocr``, ``/ocr/pp-ocr``.
+
+A list of images is answered by a list.
+"""
 
 from __future__ import annotations
 
@@ -69,6 +72,7 @@ def route(path: str, schema: type[OcrRequest], summary: str) -> Route:
 
 ROUTES = [
     route("/doctr/ocr", ocr.DoctrRequest, "Find the words of a page and read them."),
+    route("/easy_ocr/ocr", ocr.EasyOcrRequest, "Find the lines of text in an image and read them."),
     route("/ocr/trocr", ocr.TrocrRequest, "Read the line of text that an image shows."),
     route("/ocr/pp-ocr", ocr.PpOcrRequest, "Find the text in an image and read it."),
 ]

@@ -97,6 +97,35 @@ class DoctrRequest(OcrRequest):
         return bool(self.generate_bounding_boxes)
 
 
+class EasyOcrRequest(OcrRequest):
+    """Body of `POST /easy_ocr/ocr`: finds lines and reads them."""
+
+    PREFIX: ClassVar[str] = "easy_ocr"
+    VERSION: ClassVar[str] = "english_g2"
+    PARAMS: ClassVar[dict[str, str]] = {"confidence": "confidence"}
+
+    easy_ocr_version_id: str | None = Field(default=VERSION, description="The id is `easy_ocr/` and it.")
+    language_codes: Annotated[list[Annotated[str, Field(max_length=32)]], Field(min_length=1, max_length=64)] | None = (
+        Field(default=["en"], description="Languages whose characters count, where the model knows them; null is all.")
+    )
+    quantize: bool | None = Field(
+        default=False, description="Taken and not needed: quantised graphs are models of their own."
+    )
+    confidence: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        default=None, description="Lines that are read less surely are left out."
+    )
+
+    @property
+    @override
+    def version(self) -> str | None:
+        return self.easy_ocr_version_id
+
+    @override
+    def params(self) -> dict[str, Any]:
+        languages = {"languages": self.language_codes} if self.language_codes else {}
+        return {**super().params(), **languages}
+
+
 class OcrAnswer(Answer):
     """The text of one image."""
 

@@ -36,6 +36,7 @@ CORE = {
     "sam2/hiera_tiny": "sam2-hf",
     "pp_ocr/small-small": "pp-ocr",
     "doctr/default": "doctr",
+    "easy_ocr/english_g2": "easyocr",
     "smolvlm2/smolvlm-2.2b-instruct": "smolvlm",
 }
 """Core models, by the ids that the SDK's methods lead to."""

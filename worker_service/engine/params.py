@@ -118,6 +118,14 @@ class OcrParams(Params):
     confidence: float = Field(0.5, ge=0, le=1, description="Lines that are read less surely are left out.")
 
 
+class EasyOcrParams(OcrParams):
+    """Reading lines in chosen languages."""
+
+    languages: tuple[Annotated[str, Field(max_length=32)], ...] | None = Field(
+        None, min_length=1, max_length=64, description="Codes of the languages whose characters count; absent: all."
+    )
+
+
 class ClassificationParams(Params):
     """Classification, single and multi label."""
 

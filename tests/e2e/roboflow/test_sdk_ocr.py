@@ -34,6 +34,16 @@ def test_doctr(newest: Sdk) -> None:
     assert [each["result"] for each in newest.call("ocr_image", [page, page], model="doctr")] == [found["result"]] * 2
 
 
+def test_easy_ocr(newest: Sdk) -> None:
+    page = image(reading.FOLDER / "tall.jpg")
+    found = newest.call("ocr_image", page, model="easy_ocr", quantize=False)
+    assert found["result"] == " ".join(each["class"] for each in found["predictions"])
+    assert (len(found["predictions"]), found["image"]) == (5, {"width": 311, "height": 640})
+    more = newest.call("ocr_image", page, model="easy_ocr", version="english_g2", language_codes=["en", "de", "fr"])
+    assert more["result"] != found["result"]
+    assert "ö" in more["result"]
+
+
 def test_lmm(newest: Sdk) -> None:
     for in_path in (False, True):
         found = newest.call(

@@ -16,6 +16,8 @@ MODELS = {
     "trocr/trocr-small-printed": "ocr",
     "doctr/default": "ocr",
     "doctr/parseq": "ocr",
+    "easy_ocr/english_g2": "ocr",
+    "easy_ocr/latin_g2": "ocr",
     "pp_ocr/small-small": "ocr",
     "pp_ocr/tiny-none": "ocr",
 }
@@ -92,3 +94,24 @@ async def test_doctr(client: TestClient, jpeg: dict, queue: MemoryQueue) -> None
     ]
     await post(client, "/doctr/ocr", 404, image=jpeg, doctr_version_id="other")
     await post(client, "/doctr/ocr", 422, image=jpeg, confidence=2)
+
+
+async def test_easy_ocr(client: TestClient, jpeg: dict, queue: MemoryQueue) -> None:
+    found = await post(client, "/easy_ocr/ocr", image=jpeg, quantize=False)
+    assert {**found, "time": 0} == {
+        "result": "two",
+        "time": 0,
+        "parent_id": None,
+        "image": {"width": 9, "height": 9},
+        "predictions": [BOX],
+    }
+    latin = {"easy_ocr_version_id": "latin_g2", "language_codes": ["en", "fr"], "confidence": 0.2}
+    assert len(await post(client, "/easy_ocr/ocr", image=[jpeg, jpeg], **latin)) == 2
+    await post(client, "/easy_ocr/ocr", image=jpeg, language_codes=None)
+    assert [(job.model, job.params) for job in (queue.seen[0], queue.seen[1], queue.seen[3])] == [
+        ("easy_ocr/english_g2", {"languages": ["en"]}),
+        ("easy_ocr/latin_g2", {"confidence": 0.2, "languages": ["en", "fr"]}),
+        ("easy_ocr/english_g2", {}),
+    ]
+    await post(client, "/easy_ocr/ocr", 404, image=jpeg, easy_ocr_version_id="thai_g1")
+    await post(client, "/easy_ocr/ocr", 422, image=jpeg, language_codes=[])

@@ -253,6 +253,10 @@ def doctr() -> Example:
     return Example({}, net="doctr")
 
 
+def easy_ocr() -> Example:
+    return Example({}, net="easyocr")
+
+
 EXAMPLES: dict[str, Callable[[], Example]] = {
     "classification": classification,
     "yolov8": yolov8,
@@ -272,6 +276,7 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "trocr": trocr,
     "pp-ocr": pp_ocr,
     "doctr": doctr,
+    "easy-ocr": easy_ocr,
     "florence-2": florence_2,
     "smolvlm": smolvlm,
     "paligemma": paligemma,
