@@ -88,8 +88,8 @@ class EngineSettings(BaseSettings):
     remembered_bytes: int = Field(
         256 * 2**20,
         ge=0,
-        description="Memory for what each held model remembers of images (SAM's embeddings) in bytes; the least "
-        "recently used leaves first.",
+        description="Memory for what each held model remembers of images (SAM's embeddings, OWLv2's examples) in "
+        "bytes; the least recently used leaves first.",
     )
     intra_op_threads: int = Field(
         0, ge=0, le=1024, description="Threads per model run; 0 divides the CPU quota by workers_per_host."

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
+import weakref
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,7 @@ from tests.unit.engine import examples
 from worker_service.engine.engine import Engine
 from worker_service.engine.family import Family, OfGraphs, registry
 from worker_service.engine.format import Wanted, propose
-from worker_service.engine.runtime.session import read_signature
+from worker_service.engine.runtime.session import Session, read_signature
 from worker_service.engine.runtime.signature import GraphSignature, TensorSpec
 from worker_service.fetch.install import install
 from worker_service.settings import EngineSettings
@@ -69,6 +72,35 @@ def test_a_folder_of_its_graphs_is_added_and_runs(family: Family, tmp_path: Path
     (result,) = engine.infer("m", [np.zeros((50, 60, 3), np.uint8)])
     assert not isinstance(result, VisionfleetError)
     assert engine.get("m").bytes > sum(file.stat().st_size for file in folder.glob("*.onnx"))
+
+
+@each_family
+def test_warming_up_runs_every_graph(family: Family, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: Counter[Session] = Counter()
+    plain, bound = Session.run, Session.run_bound
+    monkeypatch.setattr(Session, "run", lambda session, *args: ran.update([session]) or plain(session, *args))
+    monkeypatch.setattr(Session, "run_bound", lambda session, *args: ran.update([session]) or bound(session, *args))
+    folder = examples.model(tmp_path / "m", family.name, family.task)
+    engine = Engine(EngineSettings(model_dirs=(tmp_path,), intra_op_threads=1, warm_up=True))
+    engine.get("m")
+    (held,) = engine.held()
+    assert len(ran) == len(list(folder.glob("*.onnx")))
+    assert held.bytes >= sum(file.stat().st_size for file in folder.glob("*.onnx"))
+
+
+@each_family
+def test_a_model_that_is_let_go_is_gone_at_once(engine: Engine, family: Family) -> None:
+    """No cycle keeps its memory until the garbage collector comes by."""
+    engine.infer("m", [np.zeros((50, 60, 3), np.uint8)])
+    left = [weakref.ref(one) for one in (engine.get("m"), *engine._cache._held["m"].sessions)]
+    assert len(left) > 1
+    gc.collect()
+    gc.disable()
+    try:
+        assert engine.unload("m")
+        assert [ref() for ref in left if ref() is not None] == []
+    finally:
+        gc.enable()
 
 
 @each_family

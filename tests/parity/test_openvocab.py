@@ -107,7 +107,8 @@ def test_yolo_world_reads_the_vectors_of_clip(engine: Engine, name: str) -> None
     best = np.max([each.scores.max() for each in alone])
     assert together.scores.max() == pytest.approx(best, abs=1e-5)
     assert set(together.labels) == set(QUERIES)
-    vectors = engine.get("yolo-world")._remembered("a red circle")
+    model: Any = engine.get("yolo-world")
+    (vectors,) = model.told(("a red circle",), model.params({}))["txt_feats"]
     known = answers_of_text(engine, "a red circle")
     np.testing.assert_allclose(vectors, known / np.linalg.norm(known), atol=1e-5)
 

@@ -216,12 +216,19 @@ class Pipeline:
             self._changed.notify_all()
 
     def _infer_forever(self) -> None:
-        while batch := self._ready.take():
-            batch = self._in_time(batch)
-            if batch and isinstance(batch[0].work.model, TakesSteps):
-                batch = self._step(batch[0].work.model, batch)
-            if batch:
-                self._post.submit(self._settle_raw, *self._infer(batch))
+        while self._infer_next():
+            pass
+
+    def _infer_next(self) -> bool:
+        """Run a batch; False when there will be none. Who waits for the next one holds no model meanwhile."""
+        if not (batch := self._ready.take()):
+            return False
+        batch = self._in_time(batch)
+        if batch and isinstance(batch[0].work.model, TakesSteps):
+            batch = self._step(batch[0].work.model, batch)
+        if batch:
+            self._post.submit(self._settle_raw, *self._infer(batch))
+        return True
 
     def _in_time(self, batch: list[Item]) -> list[Item]:
         """Those of a batch whose answer somebody still waits for; the others are settled."""

@@ -1,25 +1,45 @@
-"""Loaded models: few, bounded in memory, each loaded once however many ask at the same time."""
+"""Loaded models: few, bounded in memory, each loaded once however many ask at the same time.
+
+A model is one here, however many graphs it has. Graphs that several models have in common are counted once, and a model
+that others need stays as long as one of them does.
+"""
 
 from __future__ import annotations
 
 import time
-from collections import OrderedDict, defaultdict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from threading import Lock
+from typing import NamedTuple
 
 from worker_service.engine.family import AnyModel
+from worker_service.engine.runtime.session import Session
 
 
 @dataclass(frozen=True)
 class HeldModel:
-    """A model in memory. ``bytes`` is the model's own estimate."""
+    """A model in memory. ``bytes`` is an estimate of what it takes alone, graphs that others share included."""
 
     id: str
     digest: str
     bytes: int
     pinned: bool
+
+
+class Loaded(NamedTuple):
+    """A model, its digest, the sessions that it runs, and the ids of other models that it asks."""
+
+    model: AnyModel
+    digest: str
+    sessions: tuple[Session, ...] = ()
+    needs: frozenset[str] = frozenset()
+
+    @property
+    def bytes(self) -> int:
+        """Estimate of all that it takes."""
+        return self.model.bytes + sum(session.bytes_again for session in set(self.sessions))
 
 
 class ModelCache:
@@ -29,13 +49,13 @@ class ModelCache:
     them. The model just loaded stays even when it alone is over the limit, since somebody waits for it.
     """
 
-    def __init__(self, load: Callable[[str], tuple[AnyModel, str]], max_models: int, max_bytes: int) -> None:
-        """``load`` returns a model and its digest; ``max_bytes`` 0 is no limit on bytes."""
+    def __init__(self, load: Callable[[str], Loaded], max_models: int, max_bytes: int) -> None:
+        """``max_bytes`` 0 is no limit on bytes."""
         self._load = load
         self._max_models = max_models
         self._max_bytes = max_bytes
         self._pinned: set[str] = set()
-        self._held: OrderedDict[str, tuple[AnyModel, str]] = OrderedDict()
+        self._held: OrderedDict[str, Loaded] = OrderedDict()
         self._loading: dict[str, Future[AnyModel]] = {}
         self._loads: dict[str, tuple[float, float]] = {}  # end (ms of the monotonic clock) and length of the last load
         self._counts: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
@@ -45,10 +65,10 @@ class ModelCache:
         """The model; loads it when it is not held, or held with another digest. Raises what ``load`` raises."""
         with self._lock:
             held = self._held.get(model_id)
-            if held is not None and digest in (None, held[1]):
+            if held is not None and digest in (None, held.digest):
                 self._held.move_to_end(model_id)
                 self._counts[model_id]["cache_hits"] += 1
-                return held[0]
+                return held.model
             pending = self._loading.get(model_id)
             ours: Future[AnyModel] = Future()
             if pending is None:
@@ -58,7 +78,13 @@ class ModelCache:
     def held(self) -> list[HeldModel]:
         """Models in memory, least recently used first."""
         with self._lock:
-            return [HeldModel(i, digest, m.bytes, i in self._pinned) for i, (m, digest) in self._held.items()]
+            return [HeldModel(i, one.digest, one.bytes, i in self._pinned) for i, one in self._held.items()]
+
+    @property
+    def bytes(self) -> int:
+        """Estimate of what all of them take together."""
+        with self._lock:
+            return self._total()
 
     def counts(self) -> dict[str, dict[str, float]]:
         """By model, what only grows: cache_hits, loads, load_ms, load_failures, evictions."""
@@ -86,7 +112,7 @@ class ModelCache:
         """Load for everybody who waits on ``future``."""
         begun = time.monotonic()
         try:
-            model, digest = self._load(model_id)
+            loaded = self._load(model_id)
         except BaseException as error:
             with self._lock:
                 del self._loading[model_id]
@@ -99,19 +125,26 @@ class ModelCache:
             ended = time.monotonic()
             self._loads[model_id] = (ended * 1000, (ended - begun) * 1000)
             self._counts[model_id]["load_ms"] += (ended - begun) * 1000
-            self._held[model_id] = (model, digest)
+            self._held[model_id] = loaded
             self._held.move_to_end(model_id)
             self._evict(keep=model_id)
-        future.set_result(model)
-        return model
+        future.set_result(loaded.model)
+        return loaded.model
 
     def _evict(self, keep: str) -> None:
-        for model_id in [i for i in self._held if i != keep and i not in self._pinned]:
-            if not self._over():
-                return
+        while self._over() and (model_id := self._next_to_go(keep)):
             del self._held[model_id]
             self._counts[model_id]["evictions"] += 1
 
+    def _next_to_go(self, keep: str) -> str | None:
+        """The least recently used model that nobody insists on."""
+        stays = {keep, *self._pinned, *(needed for one in self._held.values() for needed in one.needs)}
+        return next((model_id for model_id in self._held if model_id not in stays), None)
+
     def _over(self) -> bool:
-        total = sum(model.bytes for model, _ in self._held.values())
-        return len(self._held) > self._max_models or 0 < self._max_bytes < total
+        return len(self._held) > self._max_models or 0 < self._max_bytes < self._total()
+
+    def _total(self) -> int:
+        sessions = Counter(session for one in self._held.values() for session in one.sessions)
+        shared = sum((uses - 1) * session.bytes for session, uses in sessions.items())
+        return sum(one.bytes for one in self._held.values()) - shared

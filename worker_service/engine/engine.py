@@ -24,21 +24,32 @@ from threadpoolctl import threadpool_limits
 from shared.decode import decode
 from shared.errors import InvalidImage, ModelLoadFailed, VisionfleetError
 from worker_service.engine.artifacts import Package
-from worker_service.engine.cache import HeldModel, ModelCache
-from worker_service.engine.family import AnyModel, Family, Image, Prepared, ReadsText, prepare_text, registry
+from worker_service.engine.cache import HeldModel, Loaded, ModelCache
+from worker_service.engine.family import (
+    AnyModel,
+    Family,
+    Image,
+    NeedsModels,
+    Prepared,
+    ReadsText,
+    WarmsUp,
+    prepare_text,
+    registry,
+)
 from worker_service.engine.inspect import recognise
 from worker_service.engine.manifest import Manifest
 from worker_service.engine.params import Params
 from worker_service.engine.repository import Repository
 from worker_service.engine.results import Result
-from worker_service.engine.runtime.session import Runtime, Session, read_signature
+from worker_service.engine.runtime.session import Runtime, read_signature
 from worker_service.settings import EngineSettings
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-WARM_UP = {"max_new_tokens": 2}
+WARM_UP = {"max_new_tokens": 2, "remember": False}
 """Parameters of the first run: of a text two tokens, the second of which comes through the cache."""
+EMBEDS = "embedding"
 Answer: TypeAlias = Result | VisionfleetError
 
 
@@ -52,7 +63,7 @@ class Engine:
         self.repository = Repository(settings.model_dirs, settings.model_scan_seconds)
         limit = settings.max_model_bytes or self.runtime.profile.max_model_bytes
         self._cache = ModelCache(self._load, settings.max_active_models, limit)
-        self.runtime.model_of = self.get
+        self.runtime.model_of = self._embedder
         # Images are decoded, resized and answered in several threads already; cv2's and BLAS's own pools would fight
         # them for cores: small products of masks took ten times as long with two BLAS threads as with one.
         cv2.setNumThreads(1)
@@ -142,16 +153,26 @@ class Engine:
             raise InvalidImage(f"Pixels must be uint8 [H, W, 3] in BGR order, not {image.dtype} {list(image.shape)}.")
         return image
 
-    def _load(self, model_id: str) -> tuple[AnyModel, str]:
+    def _load(self, model_id: str) -> Loaded:
         package = self.repository.find(model_id)
         package.verify(self.settings.max_model_file_bytes)
-        model = _family(package).load(package, self.runtime)
+        with self.runtime.noting() as sessions:
+            model = _family(package).load(package, self.runtime)
         if self.settings.warm_up:
             warm_up(model, self.runtime.profile.warm_up_batches)
-        session = getattr(model, "session", None)  # of models of one graph
-        names = session.providers if isinstance(session, Session) else [name for name, _ in self.runtime.providers]
-        log.info("loaded %s on %s", model_id, ", ".join(names))
-        return model, package.manifest.digest
+        providers = dict.fromkeys(name for session in sessions for name in session.providers)
+        log.info("loaded %s on %s", model_id, ", ".join(providers))
+        needs = frozenset(map(self.repository.resolve, model.needs)) if isinstance(model, NeedsModels) else frozenset()
+        return Loaded(model, package.manifest.digest, tuple(sessions), needs)
+
+    def _embedder(self, model_id: str) -> AnyModel:
+        """A model for another one. One that embeds needs no further one, so that none waits for itself.
+
+        Raises what ``get`` raises, and ModelLoadFailed for a model of another task.
+        """
+        if (task := self.repository.find(model_id).manifest.task) != EMBEDS:
+            raise ModelLoadFailed(f"'text_model' in model.json names {model_id!r}, which does {task} and not {EMBEDS}.")
+        return self.get(model_id)
 
 
 def warm_up(model: AnyModel, batches: Sequence[int]) -> None:
@@ -170,6 +191,8 @@ def warm_up(model: AnyModel, batches: Sequence[int]) -> None:
                 prepared += [model.preprocess_text("", params) for _ in range(size)]
             for raw, item in zip(model.infer(prepared), prepared, strict=True):
                 model.postprocess(raw, item, params)
+        if isinstance(model, WarmsUp):
+            model.warm_up()
     except VisionfleetError as error:
         raise ModelLoadFailed(f"Model {model.manifest.id} does not run: {error.message}") from error
 

@@ -156,6 +156,25 @@ class ReadsEmbedding(Protocol):
         ...
 
 
+@runtime_checkable
+class WarmsUp(Protocol):
+    """What a model has beside the rest whose graphs a blank image does not all reach."""
+
+    def warm_up(self) -> None:
+        """Run those that it does not. Raises InferenceFailed."""
+        ...
+
+
+@runtime_checkable
+class NeedsModels(Protocol):
+    """What a model has beside the rest that asks other models, by ``Runtime.model_of``."""
+
+    @property
+    def needs(self) -> Sequence[str]:
+        """Their ids or aliases; the cache keeps them as long as it keeps this model."""
+        ...
+
+
 def prepare_embedding(model: AnyModel, data: bytes, params: Any) -> Prepared:
     """An embedding for the model. Raises UnsupportedTask when it takes none, InvalidRequest."""
     if not isinstance(model, ReadsEmbedding):

@@ -28,7 +28,7 @@ class GraphModel(Generic[P]):
     def __init__(self, package: Package, runtime: Runtime) -> None:
         self.manifest = package.manifest
         self.session = runtime.open(package.graph())
-        self._batcher = Batcher(self.session, runtime.max_batch, self.split)
+        self._batcher = Batcher(self.session, runtime.max_batch)
         self._file_bytes = package.bytes
         inputs = self.session.signature.inputs
         if len(inputs) != 1:
@@ -65,7 +65,7 @@ class GraphModel(Generic[P]):
     @property
     def bytes(self) -> int:
         """Files plus input buffers; ONNX Runtime does not say what its own copies take."""
-        return self._file_bytes + self._batcher.bytes + self.session.bytes_again
+        return self._file_bytes + self._batcher.bytes
 
     def params(self, values: Mapping[str, object]) -> P:
         """Check a request's parameters. Raises InvalidRequest."""
@@ -80,4 +80,4 @@ class GraphModel(Generic[P]):
 
     def infer(self, batch: Sequence[Prepared]) -> list[Raw]:
         """Run the graph. Raises InferenceFailed."""
-        return self._batcher.run([item.tensors for item in batch])
+        return self._batcher.run([item.tensors for item in batch], self.split)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Annotated, Any, TypeAlias
 
 import numpy as np
@@ -17,6 +16,7 @@ from shared.errors import InferenceFailed, ModelLoadFailed
 from worker_service.engine.artifacts import Package
 from worker_service.engine.family import Image, Prepared, Raw
 from worker_service.engine.params import DetectionParams, parse
+from worker_service.engine.recent import Recent
 from worker_service.engine.results import Detections, Result, envelope
 from worker_service.engine.runtime.batch import Batcher
 from worker_service.engine.runtime.session import Runtime, Session
@@ -77,6 +77,7 @@ class OpenModel(ABC):
     """A ``Model``. Subclasses say what is fed beside the image, and how outputs become candidates."""
 
     params_type: type[OpenParams] = OpenParams
+    _side: TextSide | None = None
 
     def __init__(self, package: Package, session: Session, runtime: Runtime) -> None:
         """Raises ModelLoadFailed when the graph has no image input."""
@@ -107,7 +108,7 @@ class OpenModel(ABC):
     @property
     def bytes(self) -> int:
         """Files plus input buffers."""
-        return self._file_bytes + self._batcher.bytes
+        return self._file_bytes + self._batcher.bytes + (self._side.bytes if self._side is not None else 0)
 
     def params(self, values: Mapping[str, Any]) -> OpenParams:
         """Check a request's parameters. Raises InvalidRequest."""
@@ -157,12 +158,16 @@ class TextSide:
         self._tokenizer = Tokenizer(package)
         self._context = self._ids.fixed(1) or context
         self._batcher = Batcher(session, 16)
-        self.vector: Callable[[str], Floats] = lru_cache(REMEMBERED)(self._vector)
+        self._vectors: Recent[Floats] = Recent(REMEMBERED)
 
     @property
     def bytes(self) -> int:
         """Input buffers."""
         return self._batcher.bytes
+
+    def vector(self, text: str) -> Floats:
+        """Of length 1. Raises InferenceFailed."""
+        return self._vectors.get(text, lambda: self._vector(text))
 
     def _vector(self, text: str) -> Floats:
         assert self._ids is not None  # noqa: S101 - checked when made

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
-from typing import Annotated
+from hashlib import sha256
+from typing import Annotated, TypeAlias
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,15 +13,17 @@ from shared.decode import decode
 from shared.errors import InvalidRequest
 from worker_service.engine.family import Image
 from worker_service.engine.open_vocabulary import Array, Floats, OpenParams
+from worker_service.engine.remembered import Remembered
 
 MOST_EXAMPLES = 100
 MOST_BOXES = 1000
 MOST_PIXELS = 64 * 1024 * 1024
-REMEMBERED = 64
 NEARLY = 0.8
 """A box stands for an example when it overlaps it at least so well as the best does, times this."""
 Pixels = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
+Data: TypeAlias = bytes
 Overlapped = tuple[Floats, Floats, Floats]
+SEEN = ("boxes", "objectness", "embeds")
 
 
 class ExampleBox(BaseModel):
@@ -63,30 +65,48 @@ class OwlParams(OpenParams):
 class ExampleVectors:
     """Embeddings of boxes on examples; what an image answers is remembered, for examples come with every request."""
 
-    def __init__(self, run: Callable[[Image], Overlapped]) -> None:
-        """``run`` answers boxes in pixels, objectness and embeddings of an image."""
-        self._of_image = lru_cache(REMEMBERED)(lambda data: run(decode(data, MOST_PIXELS, auto_orient=True)))
+    def __init__(self, max_bytes: int) -> None:
+        """Remembers no more than so many bytes."""
+        self._remembered = Remembered(max_bytes, None, "")
 
-    def of(self, training: Sequence[Example]) -> list[tuple[str, bool, Floats]]:
-        """Name, whether it is negative, and embedding of each box. Raises InvalidRequest without a positive one."""
-        found = [
-            (box.name, box.negative, self._vector(example.image, box)) for example in training for box in example.boxes
-        ]
+    @property
+    def bytes(self) -> int:
+        """Memory that is held now."""
+        return self._remembered.bytes
+
+    def of(self, training: Sequence[Example], run: Callable[[Image], Overlapped]) -> list[tuple[str, bool, Floats]]:
+        """Name, whether it is negative, and embedding of each box. Raises InvalidRequest without a positive one.
+
+        ``run`` answers boxes in pixels, objectness and embeddings of an image.
+        """
+        found = []
+        for example in training:
+            seen = self._seen(example.image, run) if example.boxes else None
+            found += [(box.name, box.negative, _vector(seen, box)) for box in example.boxes if seen is not None]
         if not any(not negative for _, negative, _ in found):
             raise InvalidRequest("The examples have no positive box; draw one around what is to be found.")
         return found
 
-    def _vector(self, data: bytes, box: ExampleBox) -> Floats:
-        boxes, objectness, embeds = self._of_image(data)
-        wanted = np.array([box.x - box.w / 2, box.y - box.h / 2, box.x + box.w / 2, box.y + box.h / 2], np.float32)
-        overlap = iou(boxes, wanted)
-        best = float(overlap.max())
-        if best <= 0:
-            raise InvalidRequest(
-                f"An example box of {box.name!r} lies where the model sees nothing; is it in the image?"
-            )
-        near = np.flatnonzero(overlap >= NEARLY * best)
-        return np.asarray(embeds[near[objectness[near].argmax()]], np.float32)
+    def _seen(self, data: Data, run: Callable[[Image], Overlapped]) -> Overlapped:
+        key = sha256(data).hexdigest()
+        known = self._remembered.get(key)
+        if known is None:
+            known = dict(zip(SEEN, run(decode(data, MOST_PIXELS, auto_orient=True)), strict=True))
+            self._remembered.put(key, known)
+        boxes, objectness, embeds = (known[name] for name in SEEN)
+        return boxes, objectness, embeds
+
+
+def _vector(seen: Overlapped, box: ExampleBox) -> Floats:
+    """The embedding that stands for a box. Raises InvalidRequest when there is none near it."""
+    boxes, objectness, embeds = seen
+    wanted = np.array([box.x - box.w / 2, box.y - box.h / 2, box.x + box.w / 2, box.y + box.h / 2], np.float32)
+    overlap = iou(boxes, wanted)
+    best = float(overlap.max())
+    if best <= 0:
+        raise InvalidRequest(f"An example box of {box.name!r} lies where the model sees nothing; is it in the image?")
+    near = np.flatnonzero(overlap >= NEARLY * best)
+    return np.asarray(embeds[near[objectness[near].argmax()]], np.float32)
 
 
 def best_of(

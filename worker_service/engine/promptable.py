@@ -56,7 +56,7 @@ class Prompted(Prepared):
     """An image with what is asked of it.
 
     Attributes:
-        key: what it is remembered under.
+        key: what it is remembered under; empty when it is not to be.
         known: its embedding, where that is remembered; ``tensors`` are empty then.
         prompts: empty when the image is only to be embedded.
         starts: for each prompt the logits to begin from, or None.
@@ -86,7 +86,7 @@ class PromptableModel(ABC):
         if len(encoder.signature.inputs) != 1:
             raise ModelLoadFailed(f"The encoder has one input, an image. Seen: {encoder.signature}.")
         self.input = encoder.signature.inputs[0]
-        self._batcher = Batcher(encoder, runtime.max_batch, self._split)
+        self._batcher = Batcher(encoder, runtime.max_batch)
         self._outputs = [spec.name for spec in encoder.signature.outputs]
         self.decoder = Decoder(decoder, self._outputs, pads=self.pads)
         self._remembered = Remembered(runtime.remembered_bytes, runtime.shelf, package.manifest.digest)
@@ -125,9 +125,9 @@ class PromptableModel(ABC):
     def preprocess(self, image: Image, params: PromptParams) -> Prompted:
         """Fit the image, unless its embedding is remembered. Raises InvalidRequest for prompts it cannot take."""
         self.decoder.check(params.asked)
-        key = params.image_key or pixels_key(image)
+        key = (params.image_key or pixels_key(image)) if params.remember else ""
         size = (image.shape[1], image.shape[0])
-        known = self._remembered.get(key)
+        known = self._remembered.get(key) if key else None
         if known is not None and tuple(known["size"].tolist()) != size:
             known = None  # another image came under the same name
         tensors, geometry = {}, self.geometry(*size)
@@ -161,7 +161,8 @@ class PromptableModel(ABC):
             positions = arrays.pop(POSITIONS, None)
             self._positions = positions if positions is not None else self._positions
             item.known = {**arrays, "size": np.array(item.image)}
-            self._remembered.put(item.key, item.known)
+            if item.key:
+                self._remembered.put(item.key, item.known)
         return [self._answer(item) for item in items]
 
     def postprocess(self, raw: Raw, prepared: Prepared, params: PromptParams) -> Result:
@@ -176,7 +177,7 @@ class PromptableModel(ABC):
             raise InferenceFailed(f"The model answers masks {list(logits.shape)} with scores {list(scores.shape)}.")
         if logits.shape[1:] != self.decoder.grid(logits):
             raise InferenceFailed(f"The model answers masks {list(logits.shape)}.")
-        if params.save_logits_to_cache and isinstance(prepared, Prompted):
+        if params.save_logits_to_cache and isinstance(prepared, Prompted) and prepared.key:
             for prompt, low in zip(params.asked, logits, strict=True):
                 self._remembered.put(mask_key(prepared.key, prompt), {"logits": low})
                 self._remembered.put(mask_key(prepared.key, None), {"logits": low})
@@ -221,7 +222,7 @@ class PromptableModel(ABC):
 
     def _embed(self, rows: Sequence[Mapping[str, Array]]) -> list[Raw]:
         if len(self.input.shape) != 3:
-            return self._batcher.run(rows)
+            return self._batcher.run(rows, self._split)
         return [raw for row in rows for raw in [self._alone(row[self.input.name])]]
 
     def _alone(self, pixels: Array) -> Raw:

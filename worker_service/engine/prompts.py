@@ -66,6 +66,7 @@ class PromptParams(Params):
     image_key: str | None = Field(
         None, max_length=200, description="What the image is remembered under; its pixels decide when absent."
     )
+    remember: bool = Field(True, description="Remember the embedding for later requests about the same image.")
     image_size: tuple[int, int] | None = Field(
         None, description="Width and height of the image that a given embedding is of."
     )

@@ -4,12 +4,12 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from shared.errors import ModelLoadFailed
-from worker_service.engine.cache import ModelCache
+from worker_service.engine.cache import Loaded, ModelCache
 
 
 class Loader:
@@ -22,12 +22,12 @@ class Loader:
         self.fail = False
         self.digest = "1"
 
-    def __call__(self, model_id: str) -> tuple[Any, str]:
+    def __call__(self, model_id: str) -> Loaded:
         self.loads.append(model_id)
         assert self.gate.wait(10)
         if self.fail:
             raise ModelLoadFailed("broken")
-        return SimpleNamespace(bytes=10, name=model_id), self.digest
+        return Loaded(cast("Any", SimpleNamespace(bytes=10, name=model_id)), self.digest)
 
 
 def names(cache: ModelCache) -> list[str]:

@@ -117,3 +117,33 @@ def test_bad_texts_are_an_invalid_request(tmp_path: Path, params: dict[str, Any]
 def test_a_caption_without_end_is_refused(tmp_path: Path) -> None:
     examples.model(tmp_path / "m", "grounding-dino", TASK)
     assert isinstance(answer(engine_of(tmp_path), "m", texts=["a red circle"] * 100), InvalidRequest)
+
+
+def test_owlv2_without_a_text_side_is_loaded_and_finds_by_examples(tmp_path: Path) -> None:
+    examples.model(tmp_path / "m", "owlv2", TASK)
+    path = tmp_path / "m" / "model.json"
+    manifest = json.loads(path.read_bytes())
+    files = {file: digest for file, digest in manifest["files"].items() if file == "image.onnx"}
+    path.write_text(json.dumps({**manifest, "files": files}))
+    engine = engine_of(tmp_path)
+    box = {"x": 80, "y": 80, "w": 60, "h": 60, "name": "a"}
+    example = {"image": pictures.read("exact.jpg"), "boxes": [box]}
+    assert len(answer(engine, "m", training=[example], confidence=0.0).scores)
+    anything = answer(engine, "m", confidence=0.0)
+    assert set(anything.labels) == {"object"}
+    assert len(anything.scores)
+    found = answer(engine, "m", texts=["a red circle"])
+    assert isinstance(found, InvalidRequest)
+    assert "textual.onnx" in found.message
+
+
+def test_what_examples_are_remembered_is_counted(tmp_path: Path) -> None:
+    examples.model(tmp_path / "m", "owlv2", TASK)
+    engine = engine_of(tmp_path)
+    box = {"x": 80, "y": 80, "w": 60, "h": 60, "name": "a"}
+    params = {"training": [{"image": pictures.read("exact.jpg"), "boxes": [box]}]}
+    before = engine.get("m").bytes
+    answer(engine, "m", **params)
+    once = engine.get("m").bytes
+    answer(engine, "m", **params)
+    assert before < once == engine.get("m").bytes

@@ -10,7 +10,6 @@ at the first end-of-text token and at nothing behind it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from worker_service.engine.embedding_results import Embedding, Vector, cosines
 from worker_service.engine.family import Family, Guess, Image, Model, Prepared, Raw
 from worker_service.engine.manifest import Manifest
 from worker_service.engine.params import EmbeddingParams, parse
+from worker_service.engine.recent import Recent
 from worker_service.engine.runtime.batch import Batcher, by_first_axis
 from worker_service.engine.runtime.session import Runtime, Session
 from worker_service.engine.runtime.signature import GraphSignature, TensorSpec
@@ -68,11 +68,11 @@ class Side:
         self.mask = next((spec.name for spec in inputs if "mask" in spec.name), None)
         self._output = (named or flat)[0]
         self._dimensions = session.signature.outputs[self._output].fixed(1)
-        self.batcher = Batcher(session, max_batch, self._split)
+        self.batcher = Batcher(session, max_batch)
 
     def run(self, rows: Sequence[Mapping[str, Array]]) -> list[Raw]:
         """One vector per row of inputs. Raises InferenceFailed."""
-        return self.batcher.run(rows)
+        return self.batcher.run(rows, self._split)
 
     def _split(self, outputs: Sequence[Array], count: int) -> list[Raw]:
         return by_first_axis([outputs[self._output]], count)
@@ -110,7 +110,7 @@ class ClipModel:
             blank = np.zeros((3, spec.height, spec.width), np.float32)
             self._rest = {IMAGE: self._text_row(""), TEXT: {self._sides[IMAGE].input.name: blank}}
         self._file_bytes = package.bytes
-        self._remembered = lru_cache(REMEMBERED)(self._text_vector)
+        self._remembered: Recent[Vector] = Recent(REMEMBERED)
 
     @property
     def bytes(self) -> int:
@@ -145,7 +145,7 @@ class ClipModel:
         vector = self._sides[prepared.kind].vector(raw)
         if params.texts is None:
             return Embedding(prepared.image, vector)
-        return Embedding(prepared.image, vector, cosines(vector, [self._remembered(text) for text in params.texts]))
+        return Embedding(prepared.image, vector, cosines(vector, [self._of_text(text) for text in params.texts]))
 
     def _text_row(self, text: str) -> dict[str, Array]:
         side, ids = self._sides[TEXT], self._tokenizer.ids(text)
@@ -153,6 +153,9 @@ class ClipModel:
         if side.mask is not None:
             row[side.mask] = padded([1] * len(ids), self._context)
         return row
+
+    def _of_text(self, text: str) -> Vector:
+        return self._remembered.get(text, lambda: self._text_vector(text))
 
     def _text_vector(self, text: str) -> Vector:
         (raw,) = self.infer([self.preprocess_text(text, EmbeddingParams())])

@@ -103,6 +103,10 @@ class DoctrModel:
             answers.append((boxes, scores, sure, *texts.packed([text for text, _ in said])))
         return answers
 
+    def warm_up(self) -> None:
+        """Read a blank word: the detector finds none. Raises InferenceFailed."""
+        self._texts([np.zeros((self._word.height, self._word.width, 3), np.uint8)])
+
     def postprocess(self, raw: Raw, prepared: Prepared, params: OcrParams) -> ReadText:
         """Words that are sure enough, in lines from top to bottom. Raises InferenceFailed."""
         boxes, _, sure, data, ends = raw

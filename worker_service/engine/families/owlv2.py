@@ -19,6 +19,7 @@ from shared.errors import InferenceFailed, InvalidRequest, ModelLoadFailed
 from worker_service.engine.artifacts import Package
 from worker_service.engine.family import Family, Guess, Image, Model, Raw
 from worker_service.engine.open_vocabulary import (
+    ANYTHING,
     TASK,
     Array,
     Asked,
@@ -67,7 +68,13 @@ class Owlv2Model(OpenModel):
             raise ModelLoadFailed(f"Family owlv2 reads {', '.join(OUTPUTS)} of {IMAGE}. Seen: {session.signature}.")
         own = TEXTUAL in self.manifest.graphs
         self._side = TextSide(package, runtime.open(package.graph(TEXTUAL)), CONTEXT) if own else None
-        self._examples = ExampleVectors(self.decoded)
+        self._examples = ExampleVectors(runtime.remembered_bytes)
+
+    @property
+    @override
+    def bytes(self) -> int:
+        """And what is remembered of examples."""
+        return super().bytes + self._examples.bytes
 
     def decoded(self, image: Image) -> tuple[Floats, Floats, Floats]:
         """Boxes [n, 4] in pixels of the image, objectness [n] and embeddings [n, width] of an image."""
@@ -87,12 +94,12 @@ class Owlv2Model(OpenModel):
         """As HF's processor: black below and right to a square, a Gaussian against aliasing, then bilinear."""
         assert isinstance(params, OwlParams)  # noqa: S101 - its own params
         tensor, geometry = self._fitted(image)
-        texts = params.classes or params.asked or self.manifest.labels or ("object",)
-        if not params.training and self._side is None:
+        asked = params.classes or params.asked or self.manifest.labels
+        if asked and not params.training and self._side is None:
             raise InvalidRequest("This model has no text side: give examples, or add textual.onnx and tokenizer.json.")
         size = (geometry.width, geometry.height)
         pixels = image if params.visualize else None
-        return Asked({self.input.name: tensor}, geometry, size, pixels, texts=texts)
+        return Asked({self.input.name: tensor}, geometry, size, pixels, texts=asked or ANYTHING)
 
     @override
     def decode(self, raw: Raw, prepared: Asked, params: OpenParams) -> Candidates:
@@ -101,7 +108,7 @@ class Owlv2Model(OpenModel):
         count = len(found["boxes"])
         if found["boxes"].ndim != 2 or found["embeds"].ndim != 2 or len(found["embeds"]) != count:
             raise InferenceFailed(f"The model answers boxes {list(found['boxes'].shape)}.")
-        if found["boxes"].shape[1] != 4 or found["shift"].size != count or found["scale"].size != count:
+        if found["boxes"].shape[1] != 4 or any(found[name].size != count for name in ("objectness", "shift", "scale")):
             raise InferenceFailed(
                 f"The model answers boxes {list(found['boxes'].shape)} with {found['shift'].size} shifts."
             )
@@ -117,8 +124,9 @@ class Owlv2Model(OpenModel):
     ) -> tuple[Floats, Array]:
         """The best score of each box, and of what."""
         if params.training:
-            return best_of(embeds, self._examples.of(params.training), texts)
-        assert self._side is not None  # noqa: S101 - refused before
+            return best_of(embeds, self._examples.of(params.training, self.decoded), texts)
+        if self._side is None:  # asked for nothing: whatever it takes for an object
+            return sigmoid(found["objectness"].reshape(-1).astype(np.float32)), np.zeros(len(embeds), np.int64)
         vectors = np.stack([self._side.vector(text) for text in texts])
         if vectors.shape[1] != embeds.shape[1]:
             raise InferenceFailed(f"Texts are {vectors.shape[1]} numbers, boxes {embeds.shape[1]}.")

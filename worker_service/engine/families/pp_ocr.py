@@ -83,6 +83,11 @@ class PpOcrModel:
         """Find the lines of each image, and read them. Raises InferenceFailed."""
         return [self._one(item) for item in batch]
 
+    def warm_up(self) -> None:
+        """Read a blank line: the detector finds none. Raises InferenceFailed."""
+        if self._recogniser is not None:
+            self._read([np.zeros((HEIGHT, HEIGHT, 3), np.uint8)])
+
     def postprocess(self, raw: Raw, prepared: Prepared, params: OcrParams) -> ReadText:
         """Lines that are sure enough, and the text that they make. Raises InferenceFailed."""
         boxes, scores, sure, data, ends = raw

@@ -7,8 +7,8 @@ baked in are plain ``yolov8``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -17,7 +17,7 @@ from typing_extensions import override
 from shared.errors import InferenceFailed, ModelLoadFailed, ModelNotFound
 from worker_service.engine.artifacts import Package
 from worker_service.engine.embedding_results import Embedding
-from worker_service.engine.family import Family, Guess, Model, Raw, prepare_text
+from worker_service.engine.family import AnyModel, Family, Guess, Model, Raw, prepare_text
 from worker_service.engine.manifest import Manifest
 from worker_service.engine.open_vocabulary import (
     REMEMBERED,
@@ -30,6 +30,7 @@ from worker_service.engine.open_vocabulary import (
     TextSide,
     normalised,
 )
+from worker_service.engine.recent import Recent
 from worker_service.engine.runtime.session import Runtime, Session
 from worker_service.engine.runtime.signature import GraphSignature, TensorSpec
 from worker_service.engine.tokens import FILE
@@ -62,11 +63,20 @@ class YoloWorldModel(OpenModel):
         self._named = options(self.manifest).text_model
         own = TEXTUAL in self.manifest.graphs
         self._side = TextSide(package, runtime.open(package.graph(TEXTUAL)), CONTEXT) if own else None
-        self._remembered = lru_cache(REMEMBERED)(self._vector)
+        self._remembered: Recent[Floats] = Recent(REMEMBERED)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The CLIP model that turns texts into vectors, where the folder has no text side of its own."""
+        return () if self._side is not None else (self._named,)
 
     @override
     def told(self, texts: tuple[str, ...], params: OpenParams) -> dict[str, Array]:
-        return {self._feats.name: np.stack([self._remembered(text) for text in texts])}
+        """Raises ModelLoadFailed when the vectors are of another width, or their model is not there."""
+        vectors = np.stack(self._own(texts) if self._side is not None else self._elsewhere(texts))
+        if self._feats.fixed(2) not in (None, vectors.shape[1]):
+            raise ModelLoadFailed(f"The graph takes {self._feats}; the text model answers {vectors.shape[1]} numbers.")
+        return {self._feats.name: vectors}
 
     @override
     def decode(self, raw: Raw, prepared: Asked, params: OpenParams) -> Candidates:
@@ -75,30 +85,37 @@ class YoloWorldModel(OpenModel):
             raise InferenceFailed(f"The model answers {list(raw[0].shape)} to {count} texts.")
         return channel_rows(raw[0], count, params.floor, params.max_candidates)
 
-    def _vector(self, text: str) -> Floats:
-        """Of length 1. Raises ModelLoadFailed when the vectors are of another width, or their model is not there."""
-        vector = self._side.vector(text) if self._side is not None else self._elsewhere(text)
-        if self._feats.fixed(2) not in (None, len(vector)):
-            raise ModelLoadFailed(f"The graph takes {self._feats}; the text model answers {len(vector)} numbers.")
-        return vector
+    def _own(self, texts: Sequence[str]) -> list[Floats]:
+        assert self._side is not None  # noqa: S101 - asked before
+        return [self._side.vector(text) for text in texts]
 
-    def _elsewhere(self, text: str) -> Floats:
+    def _elsewhere(self, texts: Sequence[str]) -> list[Floats]:
+        model = self._text_model()
+        made_by = model.manifest.digest  # vectors of a model that has been replaced are of no use
+        return [self._remembered.get((made_by, text), partial(vector_of, model, text)) for text in texts]
+
+    def _text_model(self) -> AnyModel:
         if self._runtime.model_of is None:
             raise ModelLoadFailed("There is no textual.onnx beside the graph, and nobody to ask for another model.")
         try:
-            model = self._runtime.model_of(self._named)
+            model: AnyModel = self._runtime.model_of(self._named)
         except ModelNotFound as error:
             raise ModelLoadFailed(
                 f"Texts are turned into vectors by {self._named!r}, which is not in the repository: add it, name "
                 f"another as 'text_model' in model.json, or put {TEXTUAL} and {FILE} beside the graph."
             ) from error
-        params = model.params({})
-        item = prepare_text(model, text, params)
-        (raw,) = model.infer([item])
-        found = model.postprocess(raw, item, params)
-        if not isinstance(found, Embedding):
-            raise ModelLoadFailed(f"'text_model' in model.json names {self._named!r}, which answers no vectors.")
-        return normalised(found.vector)
+        return model
+
+
+def vector_of(model: AnyModel, text: str) -> Floats:
+    """Of length 1. Raises ModelLoadFailed when the model answers none."""
+    params = model.params({})
+    item = prepare_text(model, text, params)
+    (raw,) = model.infer([item])
+    found = model.postprocess(raw, item, params)
+    if not isinstance(found, Embedding):
+        raise ModelLoadFailed(f"'text_model' in model.json names {model.manifest.id!r}, which answers no vectors.")
+    return normalised(found.vector)
 
 
 def features(signature: GraphSignature) -> TensorSpec | None:

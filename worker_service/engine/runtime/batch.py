@@ -28,17 +28,16 @@ def by_first_axis(outputs: Sequence[Array], count: int) -> list[tuple[Array, ...
 
 
 class Batcher:
-    """Runs a graph whose inputs have the batch as their first axis; ``split`` deals out the outputs.
+    """Runs a graph whose inputs have the batch as their first axis.
 
     A graph with a fixed batch size is fed exactly that many items, the last run padded with what the buffer holds.
     """
 
-    def __init__(self, session: Session, max_batch: int, split: Split | None = None) -> None:
+    def __init__(self, session: Session, max_batch: int) -> None:
         sizes = {spec.fixed(0) for spec in session.signature.inputs} - {None}
         self.fixed: int | None = next(iter(sizes)) if len(sizes) == 1 else None
         self.max_batch = self.fixed or max_batch
         self.session = session
-        self._split = split or by_first_axis
         self._dtypes = {spec.name: numpy_dtype(spec) for spec in session.signature.inputs}
         self._buffers: list[Buffers] = []
         self._idle: list[Buffers] = []
@@ -48,21 +47,21 @@ class Batcher:
         """Memory that the input buffers hold."""
         return sum(buffer.nbytes for buffers in self._buffers for buffer in buffers.values())
 
-    def run(self, items: Sequence[Mapping[str, Array]]) -> list[tuple[Array, ...]]:
-        """Outputs per item, in order, without the batch axis. Raises InferenceFailed."""
+    def run(self, items: Sequence[Mapping[str, Array]], split: Split = by_first_axis) -> list[tuple[Array, ...]]:
+        """Outputs per item, in order, without the batch axis; ``split`` deals them out. Raises InferenceFailed."""
         rows: list[tuple[Array, ...]] = []
         for start in range(0, len(items), self.max_batch):
-            rows += self._run_once(items[start : start + self.max_batch])
+            rows += self._run_once(items[start : start + self.max_batch], split)
         return rows
 
-    def _run_once(self, items: Sequence[Mapping[str, Array]]) -> list[tuple[Array, ...]]:
+    def _run_once(self, items: Sequence[Mapping[str, Array]], split: Split) -> list[tuple[Array, ...]]:
         size = self.fixed or len(items)
         buffers = self._borrow()
         try:
             outputs = self.session.run({name: self._stack(name, items, size, buffers) for name in self._dtypes})
         finally:
             self._idle.append(buffers)
-        return self._split(outputs, size)[: len(items)]
+        return split(outputs, size)[: len(items)]
 
     def _borrow(self) -> Buffers:
         """Buffers that no other run uses; there are as many sets as there have been runs at the same time."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,6 +20,7 @@ from worker_service.engine.remembered import Shelf
 from worker_service.engine.runtime import gpu
 from worker_service.engine.runtime.choice import Choice, Providers
 from worker_service.engine.runtime.ladder import Ladder
+from worker_service.engine.runtime.parts import Parts, content_of, files_of
 from worker_service.engine.runtime.profile import BadProfile, HardwareProfile, load_profile
 from worker_service.engine.runtime.signature import GraphSignature, TensorSpec
 from worker_service.engine.runtime.threads import available_cpus
@@ -56,6 +59,7 @@ class Session:
         crowd: Crowd,
         twin: Twin | None = None,
         ladder: Ladder | None = None,
+        file_bytes: int = 0,
     ) -> None:
         self.signature = signature_of(session)
         self.providers: tuple[str, ...] = tuple(session.get_providers())
@@ -64,6 +68,7 @@ class Session:
         self._crowd = crowd
         self._twin = twin
         self._ladder = ladder
+        self._file_bytes = file_bytes
         self._outputs = [output.name for output in self.signature.outputs]
 
     def run(self, feeds: Mapping[str, npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
@@ -82,6 +87,11 @@ class Session:
                 log.exception("%s failed to run", self._name)
                 raise InferenceFailed("The model failed while it ran.") from error
         return outputs
+
+    @property
+    def bytes(self) -> int:
+        """What it takes, roughly: its files, and what opening it a second time took."""
+        return self._file_bytes + self.bytes_again
 
     @property
     def bytes_again(self) -> int:
@@ -147,6 +157,8 @@ class Runtime:
         self._share = max(1, self.threads // self.profile.runs)
         measured = (settings.provider_choice or self.profile.choice) == "measured"
         self._choice = Choice(settings.engine_cache, self._opened) if measured else None
+        self._parts = Parts()
+        self._noted = threading.local()
         self.remembered_bytes: int = settings.remembered_bytes
         self.shelf: Shelf | None = None
         self.model_of: Callable[[str], Any] | None = None
@@ -156,12 +168,28 @@ class Runtime:
         """The tag that jobs ask for: cpu, gpu or jetson."""
         return self.profile.hardware
 
+    @contextmanager
+    def noting(self) -> Iterator[list[Session]]:
+        """The sessions that this thread opens inside, as it opens them."""
+        noted: list[Session] = []
+        before, self._noted.sessions = getattr(self._noted, "sessions", None), noted
+        try:
+            yield noted
+        finally:
+            self._noted.sessions = before
+
     def open(self, path: Path) -> Session:
-        """Load one graph.
+        """Load one graph, or find it loaded for another model.
 
         Raises:
             ModelLoadFailed: ONNX Runtime cannot read it, or a required provider refused it.
         """
+        session = self._parts.get(content_of(path), partial(self._load, path))
+        if (noted := getattr(self._noted, "sessions", None)) is not None:
+            noted.append(session)
+        return session
+
+    def _load(self, path: Path) -> Session:
         if any("{engine_cache}" in str(value) for p in self.profile.providers for value in p.options.values()):
             self._engine_cache.mkdir(parents=True, exist_ok=True)
         try:
@@ -176,7 +204,8 @@ class Runtime:
         except BadProfile as error:
             raise ModelLoadFailed(str(error)) from error
         twin = self._twin_of(path, session, providers)
-        return Session(session, path.parent.name, self._crowd, twin, self._ladder_of(session, providers))
+        size = sum(file.stat().st_size for file in files_of(path))
+        return Session(session, path.parent.name, self._crowd, twin, self._ladder_of(session, providers), size)
 
     def _tuned(self, path: Path) -> Providers:
         """The providers, on an NVIDIA GPU with what the graph needs."""
