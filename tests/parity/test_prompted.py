@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from shared.errors import InvalidRequest
 from tests.parity import pictures
 from tests.parity.foundation import FOLDER, PROMPTED, PROMPTS, scaled
 from worker_service.engine.engine import Engine
@@ -18,7 +19,8 @@ log = logging.getLogger(__name__)
 LOGITS = 1e-4
 SCORE = 1e-4
 OVERLAP = 0.999
-NETS = ("sam-hf", "sam-meta", "sam-exporter", "sam2-hf", "sam2-exporter")
+NETS = ("sam-hf", "sam-hf-boxes", "sam-meta", "sam-exporter", "sam2-hf", "sam2-hf-boxes", "sam2-exporter")
+BOXED = ("sam-hf-boxes", "sam2-hf-boxes")
 TAKES_MASKS = ("sam-meta", "sam-exporter", "sam2-exporter")
 
 
@@ -49,7 +51,7 @@ def test_masks(engine: Engine, net: str) -> None:
     for name in PROMPTED:
         width, height = result(engine, net, name, {"embed_only": True}).image
         kinds = [kind for kind in PROMPTS if f"{name}.{kind}" in wanted]
-        assert {"point", "points"} <= set(kinds)
+        assert set(kinds) >= ({"box", "both"} if net in BOXED else {"point", "points"})
         found = result(engine, net, name, {"prompts": [prompt_of(kind, width, height) for kind in kinds]})
         for i, kind in enumerate(kinds):
             score, share = wanted[f"{name}.{kind}.score"]
@@ -79,3 +81,14 @@ def test_going_on_from_a_mask(engine: Engine, net: str) -> None:
     assert np.abs(again.logits[0] - wanted[f"{name}.again"]).max() < LOGITS
     plain = result(engine, net, name, {"prompts": [first]})
     assert np.abs(plain.logits[0] - wanted[f"{name}.again"]).max() > 10 * LOGITS, "the mask changes nothing"
+
+
+@pytest.mark.parametrize("net", BOXED)
+def test_a_decoder_with_boxes_answers_no_points_alone(engine: Engine, net: str) -> None:
+    """What the graph answers to an empty list of boxes is neither an error nor the reference's mask."""
+    (found,) = engine.infer(net, [pictures.read("wide.jpg")], {"prompts": [prompt_of("point", 640, 360)]})
+    assert isinstance(found, InvalidRequest)
+    assert "box" in found.message
+    whole = result(engine, net, "wide.jpg", {"prompts": [{"box": (0.0, 0.0, 640.0, 360.0)}]})
+    nothing = result(engine, net, "wide.jpg", {})
+    assert np.array_equal(whole.logits, nothing.logits)

@@ -27,10 +27,17 @@ LIMIT = np.float32(32)
 
 
 class Decoder:
-    """Runs one prompt at a time: graphs with a batch of prompts need them to have as many points each."""
+    """Runs one prompt at a time: graphs with a batch of prompts need them to have as many points each.
 
-    def __init__(self, session: Session, features: Sequence[str], *, pads: bool) -> None:
-        """``features`` are the encoder's outputs. Raises ModelLoadFailed when the graph needs what nobody gives."""
+    A graph that takes ``input_boxes`` was traced with one in every prompt: what it answers to none at all is neither an
+    error nor right, so that prompts without a box are refused unless the model says that its graph bears them.
+    """
+
+    def __init__(self, session: Session, features: Sequence[str], *, pads: bool, no_box: bool = False) -> None:
+        """``features`` are the encoder's outputs, ``no_box`` says that a graph with boxes answers without one, too.
+
+        Raises ModelLoadFailed when the graph needs what nobody gives.
+        """
         signature = session.signature
         inputs = {spec.name: spec for spec in signature.inputs}
         outputs = [spec.name for spec in signature.outputs]
@@ -50,9 +57,14 @@ class Decoder:
         self._masks, self._scores = outputs.index(masks), outputs.index(scores)
         self._pads = pads and len(points.shape) == 3  # Hugging Face's graph adds the point itself
         self._corners = BOXES not in inputs and not (pads and len(points.shape) == 4)
+        self._always_boxed = BOXES in inputs and not no_box
 
     def check(self, prompts: Sequence[Prompt]) -> None:
-        """Raises InvalidRequest for a box that the graph has no way to be told of."""
+        """Raises InvalidRequest for a box that the graph has no way to be told of, or for none where it needs one."""
+        if self._always_boxed and any(prompt.points and not prompt.box for prompt in prompts):
+            raise InvalidRequest(
+                "This model's decoder was exported with boxes; give one with the points, or export a decoder without."
+            )
         if not self._corners and BOXES not in self._inputs and any(prompt.box for prompt in prompts):
             raise InvalidRequest("This model's decoder was exported without boxes; give points.")
 
@@ -110,16 +122,19 @@ class Decoder:
         gain = np.array([geometry.gain_x, geometry.gain_y], np.float64)
         fed: dict[str, Array] = {}
         asked = prompt if self._corners else prompt.model_copy(update={"box": None})
+        box = prompt.box
+        if self._always_boxed and box is None:  # asked for nothing in particular: the whole image
+            box = (0.0, 0.0, float(geometry.width), float(geometry.height))
         places, labels = asked.labelled()
-        if not places or (self._pads and FIRST_CORNER not in labels):
+        boxed = BOXES in self._inputs and box is not None
+        if not boxed and (not places or (self._pads and FIRST_CORNER not in labels)):
             places, labels = [*places, (0.0, 0.0)], [*labels, PADDING]
-        points = np.array(places, np.float64) * gain
+        points = np.array(places, np.float64).reshape(-1, 2) * gain
         deep = len(self._points.shape) == 4
         fed[self._points.name] = points[None, None] if deep else points[None]
         fed[self._labels.name] = np.array(labels)[None, None] if deep else np.array(labels)[None]
         if BOXES in self._inputs:
-            box = np.zeros((1, 0, 4)) if prompt.box is None else np.array(prompt.box)[None, None] * np.tile(gain, 2)
-            fed[BOXES] = box
+            fed[BOXES] = np.zeros((1, 0, 4)) if box is None else np.array(box)[None, None] * np.tile(gain, 2)
         if MASK in self._inputs:
             fed[MASK] = self._start(start)[None, None]
         if HAS_MASK in self._inputs:

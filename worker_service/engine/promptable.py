@@ -88,7 +88,8 @@ class PromptableModel(ABC):
         self.input = encoder.signature.inputs[0]
         self._batcher = Batcher(encoder, runtime.max_batch)
         self._outputs = [spec.name for spec in encoder.signature.outputs]
-        self.decoder = Decoder(decoder, self._outputs, pads=self.pads)
+        no_box = (self.manifest.model_extra or {}).get("prompts_without_box") is True
+        self.decoder = Decoder(decoder, self._outputs, pads=self.pads, no_box=no_box)
         self._remembered = Remembered(runtime.remembered_bytes, runtime.shelf, package.manifest.digest)
         self._positions: Array | None = None
         self._file_bytes = package.bytes

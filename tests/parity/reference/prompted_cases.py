@@ -85,8 +85,8 @@ def sam_net() -> SamModel:
     return seeded(SamModel(SamConfig(vision_config=vision, prompt_encoder_config=prompt, mask_decoder_config=decoder)))
 
 
-def sam_hf(folder: Path) -> None:
-    """Optimum's two graphs."""
+def sam_hf(folder: Path, *, boxes: bool = False) -> None:
+    """Optimum's two graphs; with ``boxes`` the decoder takes one in each prompt beside its points."""
     net = sam_net()
     pixels = torch.randn(1, 3, SIZE, SIZE)
     positions = net.get_image_wide_positional_embeddings().detach()
@@ -105,15 +105,16 @@ def sam_hf(folder: Path) -> None:
     )
     export(
         folder / "prompt_encoder_mask_decoder.onnx",
-        Answers(_sam_decode, net),
+        Answers(_sam_decode_boxed if boxes else _sam_decode, net),
         {
             "input_points": torch.rand(1, 2, 3, 2) * SIZE,
             "input_labels": torch.randint(0, 2, (1, 2, 3)),
+            **({"input_boxes": torch.rand(1, 2, 4) * SIZE} if boxes else {}),
             "image_embeddings": torch.randn(1, WIDTH, SIZE // 16, SIZE // 16),
             "image_positional_embeddings": positions,
         },
         ["iou_scores", "pred_masks"],
-        {"input_points": {1: "p", 2: "n"}, "input_labels": {1: "p", 2: "n"}},
+        {"input_points": {1: "p", 2: "n"}, "input_labels": {1: "p", 2: "n"}, "input_boxes": {1: "p"}},
     )
     processor = SamImageProcessorPil(
         size={"longest_edge": SIZE},
@@ -126,15 +127,10 @@ def sam_hf(folder: Path) -> None:
         del low
         given = processor(picture, return_tensors="pt")
         rows, columns = given["reshaped_input_sizes"][0].tolist()
-        points, labels = boxed(prompt)
         gain = np.array([columns / picture.width, rows / picture.height])
+        asked = told(prompt, gain)
         with torch.no_grad():
-            found = net(
-                pixel_values=given["pixel_values"],
-                input_points=torch.tensor(np.array(points) * gain, dtype=torch.float32)[None, None],
-                input_labels=torch.tensor(labels)[None, None],
-                multimask_output=True,
-            )
+            found = net(pixel_values=given["pixel_values"], multimask_output=True, **asked)
         best = int(found.iou_scores[0, 0].argmax())
         kept = found.pred_masks[:, :, best : best + 1]
         (whole,) = processor.post_process_masks(
@@ -142,7 +138,31 @@ def sam_hf(folder: Path) -> None:
         )
         return whole[0, 0].numpy(), float(found.iou_scores[0, 0, best]), kept[0, 0, 0].numpy()
 
-    finish(folder, "sam", decode, ("point", "points"))
+    finish(folder, "sam", decode, ("box", "both") if boxes else ("point", "points"))
+
+
+def told(prompt: Any, gain: Any) -> dict[str, torch.Tensor]:
+    """A prompt as transformers' models of either kind take it."""
+    given: dict[str, torch.Tensor] = {}
+    if prompt["points"]:
+        points, labels = boxed({**prompt, "box": None})
+        given["input_points"] = torch.tensor(np.array(points) * gain, dtype=torch.float32)[None, None]
+        given["input_labels"] = torch.tensor(labels)[None, None]
+    if prompt["box"] is not None:
+        given["input_boxes"] = torch.tensor(np.array(prompt["box"]) * np.tile(gain, 2), dtype=torch.float32)[None, None]
+    return given
+
+
+def _sam_decode_boxed(net: SamModel, points: Any, labels: Any, boxes: Any, embeddings: Any, positions: Any) -> Any:
+    sparse, dense = net.prompt_encoder(input_points=points, input_labels=labels, input_boxes=boxes, input_masks=None)
+    masks, scores = net.mask_decoder(
+        image_embeddings=embeddings,
+        image_positional_embeddings=positions,
+        sparse_prompt_embeddings=sparse,
+        dense_prompt_embeddings=dense,
+        multimask_output=True,
+    )[:2]
+    return scores, masks
 
 
 def _sam_decode(net: SamModel, points: Any, labels: Any, embeddings: Any, positions: Any) -> Any:
@@ -191,8 +211,8 @@ def sam2_net() -> Sam2Model:
     )
 
 
-def sam2(folder: Path, *, exporter: str) -> None:
-    """The graphs of Hugging Face's exporters, or those of samexporter."""
+def sam2(folder: Path, *, exporter: str, boxes: bool = False) -> None:
+    """The graphs of Hugging Face's exporters, with or without boxes, or those of samexporter."""
     torch.manual_seed(2)  # whose masks cover neither nothing nor all
     net = sam2_net()
     hf = exporter == "hf"
@@ -214,15 +234,16 @@ def sam2(folder: Path, *, exporter: str) -> None:
     if hf:
         inputs = {
             "input_points": torch.rand(1, 2, 3, 2) * SIZE,
-            "input_labels": torch.randint(0, 4, (1, 2, 3)),
+            "input_labels": torch.randint(0, 2 if boxes else 4, (1, 2, 3)),
+            **({"input_boxes": torch.rand(1, 2, 4) * SIZE} if boxes else {}),
             **features,
         }
         export(
             folder / "prompt_encoder_mask_decoder.onnx",
-            Answers(_sam2_decode, net),
+            Answers(_sam2_decode_boxed if boxes else _sam2_decode, net),
             inputs,
             ["iou_scores", "pred_masks", "object_score_logits"],
-            {"input_points": {1: "p", 2: "n"}, "input_labels": {1: "p", 2: "n"}},
+            {"input_points": {1: "p", 2: "n"}, "input_labels": {1: "p", 2: "n"}, "input_boxes": {1: "p"}},
         )
     else:
         inputs = {
@@ -239,7 +260,8 @@ def sam2(folder: Path, *, exporter: str) -> None:
             ["masks", "iou_predictions"],
             {"point_coords": {0: "b", 1: "n"}, "point_labels": {0: "b", 1: "n"}, "mask_input": {0: "b"}},
         )
-    finish(folder, "sam2", lambda *given: _sam2_answer(net, *given, again=not hf), ("point", "points", "box", "both"))
+    kinds = ("box", "both") if boxes else ("point", "points", "box", "both")
+    finish(folder, "sam2", lambda *given: _sam2_answer(net, *given, again=not hf), kinds)
 
 
 def _sam2_answer(net: Sam2Model, picture: Image.Image, prompt: Any, low: np.ndarray | None, *, again: bool) -> Masks:
@@ -248,13 +270,7 @@ def _sam2_answer(net: Sam2Model, picture: Image.Image, prompt: Any, low: np.ndar
         torch.tensor(np.asarray(small)).permute(2, 0, 1) / 255 - torch.tensor(MEAN)[:, None, None]
     ) / torch.tensor(STD)[:, None, None]
     gain = np.array([SIZE / picture.width, SIZE / picture.height])
-    given: dict[str, Any] = {}
-    if prompt["points"]:
-        points, labels = boxed({**prompt, "box": None})
-        given["input_points"] = torch.tensor(np.array(points) * gain, dtype=torch.float32)[None, None]
-        given["input_labels"] = torch.tensor(labels)[None, None]
-    if prompt["box"] is not None:
-        given["input_boxes"] = torch.tensor(np.array(prompt["box"]) * np.tile(gain, 2), dtype=torch.float32)[None, None]
+    given = told(prompt, gain)
     if low is not None and again:
         given["input_masks"] = torch.tensor(low)[None, None]
     with torch.no_grad():
@@ -267,6 +283,17 @@ def _sam2_answer(net: Sam2Model, picture: Image.Image, prompt: Any, low: np.ndar
 
 def _sam2_decode(net: Sam2Model, points: Any, labels: Any, *features: Any) -> Any:
     found = net(input_points=points, input_labels=labels, image_embeddings=list(features), multimask_output=True)
+    return found.iou_scores, found.pred_masks, found.object_score_logits
+
+
+def _sam2_decode_boxed(net: Sam2Model, points: Any, labels: Any, boxes: Any, *features: Any) -> Any:
+    found = net(
+        input_points=points,
+        input_labels=labels,
+        input_boxes=boxes,
+        image_embeddings=list(features),
+        multimask_output=True,
+    )
     return found.iou_scores, found.pred_masks, found.object_score_logits
 
 
@@ -291,8 +318,10 @@ def _sam2_exporter(net: Sam2Model, *inputs: Any) -> Any:
 
 CASES: dict[str, Callable[[Path], None]] = {
     "sam-hf": sam_hf,
+    "sam-hf-boxes": lambda folder: sam_hf(folder, boxes=True),
     "sam-meta": sam_meta,
     "sam-exporter": lambda folder: sam_meta(folder, pixels=True),
     "sam2-hf": lambda folder: sam2(folder, exporter="hf"),
+    "sam2-hf-boxes": lambda folder: sam2(folder, exporter="hf", boxes=True),
     "sam2-exporter": lambda folder: sam2(folder, exporter="samexporter"),
 }

@@ -2,7 +2,7 @@
 
 Three layouts: ``encoder.onnx`` beside Meta's ``decoder.onnx`` (samexporter's encoder takes pixels [h, w, 3] and
 normalises them itself), and Hugging Face's ``vision_encoder.onnx`` with ``prompt_encoder_mask_decoder.onnx``, which
-takes points only.
+takes points, or (``input_boxes``) a box and any number of points.
 """
 
 from __future__ import annotations

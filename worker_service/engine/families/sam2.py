@@ -2,7 +2,8 @@
 
 Two layouts: samexporter's ``encoder.onnx`` (``image_embed``, ``high_res_feats_0``, ``high_res_feats_1``) with
 ``decoder.onnx``, and Hugging Face's ``vision_encoder.onnx`` (``image_embeddings.0`` to ``.2``) with
-``prompt_encoder_mask_decoder.onnx``. Boxes are told as two points labelled 2 and 3, or as ``input_boxes``.
+``prompt_encoder_mask_decoder.onnx``. Boxes are told as two points labelled 2 and 3, or as ``input_boxes``, which every
+prompt then has.
 """
 
 from __future__ import annotations
