@@ -128,9 +128,7 @@ class PromptableModel(ABC):
         self.decoder.check(params.asked)
         key = (params.image_key or pixels_key(image)) if params.remember else ""
         size = (image.shape[1], image.shape[0])
-        known = self._remembered.get(key) if key else None
-        if known is not None and tuple(known["size"].tolist()) != size:
-            known = None  # another image came under the same name
+        known = self._recalled(key, size)
         tensors, geometry = {}, self.geometry(*size)
         if known is None:
             tensors = {self.input.name: self.fitted(image)[0]}
@@ -155,7 +153,7 @@ class PromptableModel(ABC):
         """Embed what is new, then answer all prompts of each image. Raises InferenceFailed."""
         items = [item for item in batch if isinstance(item, Prompted)]
         for item in items:
-            item.known = item.known or self._remembered.get(item.key) if item.key else item.known
+            item.known = item.known or self._recalled(item.key, item.image)
         fresh = [item for item in items if item.known is None]
         for item, raw in zip(fresh, self._embed([item.tensors for item in fresh]), strict=True):
             arrays = dict(zip(self._outputs, raw, strict=True))
@@ -188,6 +186,11 @@ class PromptableModel(ABC):
             prepared.image, tuple(masks), tuple(scores.tolist()), tuple(logits), mask_format=form, low_res=low_res
         )
         return with_prompted_masks(found, prepared.pixels, params)
+
+    def _recalled(self, key: str, size: tuple[int, int]) -> Arrays | None:
+        """What is remembered of an image, unless another one came under the same name."""
+        known = self._remembered.get(key) if key else None
+        return known if known is not None and tuple(known["size"].tolist()) == size else None
 
     def _prompted(self, item: Prompted, params: PromptParams) -> Prompted:
         item.embeds = params.embed_only
