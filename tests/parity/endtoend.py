@@ -12,6 +12,7 @@ from tests.parity import golden, pictures
 from tests.parity.compare import Errors, compare
 from tests.parity.families import FAMILY_OF
 from tests.parity.known import DIFFERENT, SENSITIVE
+from tests.parity.replay import beside
 from tests.parity.sensitive import explained
 from worker_service.engine.artifacts import Package, file_sha256
 from worker_service.engine.family import AnyModel, registry
@@ -24,7 +25,7 @@ log = logging.getLogger("parity")
 
 def load(case: golden.Case, graph: Path, runtime: Runtime) -> AnyModel:
     """The model of a case with its real graph."""
-    files = {graph.name: file_sha256(graph)}
+    files = {graph.name: file_sha256(graph), **beside(case, graph.parent)}
     family = FAMILY_OF[case.name]
     manifest = Manifest.model_validate({"id": case.name, "files": files, **case.manifest, "family": family})
     return registry().get(family).load(Package(manifest, graph.parent), runtime)

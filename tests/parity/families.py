@@ -33,6 +33,8 @@ FAMILY_OF = {
     "yolo26-pose-one": "yolov10-pose",
     "yolo26-seg-many": "yolov8-seg",
     "yolo26-seg-one": "yolov10-seg",
+    "yolo-world": "yolo-world",
+    "yolo-world-baked": "yolov8",
     "yolov10-many": "yolov8",
     "yolov10-one": "yolov10",
     "yolov5": "yolov5",

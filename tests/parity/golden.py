@@ -35,6 +35,7 @@ class Case:
         metadata: the graph's own.
         settings: parameter sets of requests.
         pictures: in the order in which they were run.
+        beside: files of ``nets`` that belong to the model, beside the graph.
         scale: largest box coordinate, score and so on of the answers, to be printed beside errors.
     """
 
@@ -47,6 +48,7 @@ class Case:
     settings: list[dict[str, Any]]
     pictures: list[str] = field(default_factory=list)
     scale: dict[str, float] = field(default_factory=dict)
+    beside: list[str] = field(default_factory=list)
 
 
 def names() -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,12 @@ from typing import Any
 import numpy as np
 
 from tests.parity import golden
-from worker_service.engine.artifacts import Package
+from tests.parity.foundation import FOLDER
+from worker_service.engine.artifacts import Package, file_sha256
 from worker_service.engine.manifest import Manifest
+from worker_service.engine.runtime.session import Runtime
 from worker_service.engine.runtime.signature import GraphSignature, TensorSpec
+from worker_service.settings import EngineSettings
 
 NO_GRAPH = "0" * 64
 
@@ -28,8 +32,15 @@ def signature(case: golden.Case) -> GraphSignature:
 def package(case: golden.Case, family: str, folder: Path) -> Package:
     """A package as if the graph were there; its file is empty and never read."""
     (folder / "weights.onnx").touch()
-    manifest = {"id": case.name, "files": {"weights.onnx": NO_GRAPH}, **case.manifest, "family": family}
+    files = {"weights.onnx": NO_GRAPH, **beside(case, folder)}
+    manifest = {"id": case.name, "files": files, **case.manifest, "family": family}
     return Package(Manifest.model_validate(manifest), folder)
+
+
+def beside(case: golden.Case, folder: Path) -> dict[str, str]:
+    """Put what belongs to the model beside its graph; names and hashes."""
+    copies = [Path(shutil.copy(FOLDER / name, folder)) for name in case.beside]
+    return {copy.name: file_sha256(copy) for copy in copies}
 
 
 class ReplaySession:
@@ -43,14 +54,18 @@ class ReplaySession:
         self.signature = signature(case)
         self.providers = ("CPUExecutionProvider",)
         self.input_error = 0.0
+        self._told = arrays.get("told")
         self._inputs = {picture: arrays[f"{picture}/input"] for picture in case.pictures}
         self._outputs = {picture: self._restore(arrays, picture) for picture in case.pictures}
 
     def run(self, feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """All outputs for a batch, in graph order."""
         assert set(feeds) == {spec.name for spec in self.signature.inputs}
-        (batch,) = feeds.values()
         spec = self.signature.inputs[0]
+        batch = feeds[spec.name]
+        if self._told is not None:  # beside the image, the vectors of texts
+            (told,) = (array for name, array in feeds.items() if name != spec.name)
+            self.input_error = max(self.input_error, float(np.abs(told - self._told).max()))
         assert batch.dtype == spec.dtype
         assert spec.fixed(0) in (None, len(batch)), f"the graph takes {spec.fixed(0)} at once, not {len(batch)}"
         rows = [self._outputs[self._closest(tensor)] for tensor in batch]
@@ -90,8 +105,11 @@ class ReplayRuntime:
 
     def __init__(self, case: golden.Case, arrays: golden.Arrays) -> None:
         self.session = ReplaySession(case, arrays)
+        self._beside = {Path(name).name for name in case.beside}
 
     def open(self, path: Path) -> Any:
-        """The recording."""
+        """The recording; what lies beside the graph is real."""
+        if path.name in self._beside:
+            return Runtime(EngineSettings(intra_op_threads=1)).open(path)
         assert path.name == "weights.onnx"
         return self.session
