@@ -23,6 +23,7 @@ ROUTE_OF_TASK = {
     "multi-label-classification": "/infer/classification",
     "keypoint-detection": "/infer/keypoints_detection",
     "semantic-segmentation": "/infer/semantic_segmentation",
+    "gaze-detection": "/infer/gaze_detection",
     "depth-estimation": "/infer/depth-estimation",
     "embedding": "/clip/embed_image",
     "ocr": "/ocr/trocr",

@@ -22,7 +22,7 @@ from shared.access.key import Scope
 from shared.registry import Registry
 
 CORE = re.compile(
-    r"/(clip|perception_encoder|sam|sam2|sam3|gaze_detection|doctr|easy_ocr|pp_ocr|ocr|grounding_dino|yolo_world|owlv2)/"
+    r"/(clip|perception_encoder|sam|sam2|sam3|gaze|doctr|easy_ocr|pp_ocr|ocr|grounding_dino|yolo_world|owlv2)/"
 )
 """Paths of models with a name of their own, as ``core_models`` switches them."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -10,7 +10,7 @@ from api_service.context import call_of
 from api_service.images import load_all
 from api_service.inference import Wanted, answer, new_inference_id, plan, run
 from api_service.route import Handler, Route
-from api_service.schemas import answers, infer
+from api_service.schemas import answers, gaze, infer
 from api_service.schemas.base import InferenceRequest
 
 
@@ -74,4 +74,5 @@ ROUTES = [
         infer.SemanticSegmentationRequest,
         answers.SemanticSegmentationAnswer,
     ),
+    route("/infer/gaze_detection", {"gaze-detection"}, gaze.GazeRequest, gaze.GazeAnswer),
 ]

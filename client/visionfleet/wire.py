@@ -26,6 +26,7 @@ ROUTES = {
     "multi-label-classification": "/infer/classification",
     "keypoint-detection": "/infer/keypoints_detection",
     "semantic-segmentation": "/infer/semantic_segmentation",
+    "gaze-detection": "/infer/gaze_detection",
     "depth-estimation": "/infer/depth-estimation",
     "ocr": "/ocr/trocr",
     "lmm": "/infer/lmm",

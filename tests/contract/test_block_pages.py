@@ -58,6 +58,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "clip/ViT-B-32": VECTOR,
     "perception_encoder/PE-Core-L14-336": VECTOR,
     "doctr/default": {"image": SIZE, "result": "EXIT", "predictions": [BOX]},
+    "gaze/L2CS": {"image": SIZE, "predictions": [{"face": {**BOX, "landmarks": []}, "yaw": 0.1, "pitch": 0.0}]},
     "easy_ocr/english_g2": {"image": SIZE, "result": "EXIT", "predictions": [BOX]},
     "pp_ocr/small-small": {"image": SIZE, "result": "EXIT", "predictions": [BOX]},
     "yolo_world/v2-s": {"image": SIZE, "predictions": [BOX]},

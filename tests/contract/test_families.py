@@ -176,5 +176,11 @@ def plain(output: dict[str, Any]) -> dict[str, Any]:
     """Without what is fresh each time."""
     predictions = output.get("predictions")
     if isinstance(predictions, list):
-        return {**output, "predictions": [{k: v for k, v in p.items() if k != "detection_id"} for p in predictions]}
+        return {**output, "predictions": [without_ids(prediction) for prediction in predictions]}
     return output
+
+
+def without_ids(found: dict[str, Any]) -> dict[str, Any]:
+    """A prediction without the ids that are fresh each time, its own and that of what is in it."""
+    kept = {name: value for name, value in found.items() if name != "detection_id"}
+    return {name: without_ids(value) if isinstance(value, dict) else value for name, value in kept.items()}

@@ -135,6 +135,21 @@ async def test_questions_are_answered_and_text_is_read(real: Playground, system:
     await expect(page.locator("#question")).to_be_hidden()
 
 
+async def test_faces_and_looks_are_drawn(real: Playground, system: Launched) -> None:
+    for net in ("yunet", "l2cs"):
+        shutil.copytree(foundation.FOLDER / net, system.data_dir / "models" / net, dirs_exist_ok=True)
+    page = real.page
+    await expect(page.locator("input[name=model][value='l2cs']")).to_be_attached(timeout=30_000)
+    await choose(real, "yunet")
+    await real.example("Shapes on paper")
+    await expect(page.locator("#overlay .box").first).to_be_visible(timeout=30_000)
+    assert await page.locator("#overlay .point").count() == 5 * await page.locator("#overlay .box").count()
+    await choose(real, "l2cs")
+    await expect(page.locator("#overlay .look").first).to_be_attached(timeout=30_000)
+    await expect(page.get_by_text(re.compile(r"^\d+ faces found$"))).to_be_visible()
+    await expect(page.locator(".objects tbody tr").first).to_be_visible()
+
+
 async def test_clicks_become_a_mask(real: Playground, system: Launched) -> None:
     shutil.copytree(foundation.FOLDER / "sam2-hf", system.data_dir / "models" / "sam2-hf", dirs_exist_ok=True)
     page = real.page

@@ -37,6 +37,8 @@ CORE = {
     "pp_ocr/small-small": "pp-ocr",
     "doctr/default": "doctr",
     "easy_ocr/english_g2": "easyocr",
+    "gaze/L2CS": "l2cs",
+    "faces/yunet": "yunet",
     "smolvlm2/smolvlm-2.2b-instruct": "smolvlm",
 }
 """Core models, by the ids that the SDK's methods lead to."""

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import supervision as sv
 from supervision.detection.compact_mask import CompactMask
 
 from shared.drawing import pen, text
+from worker_service.engine.gaze_results import Gazes
 from worker_service.engine.keypoint_results import Poses
 from worker_service.engine.mask_results import ClassMap, Instances
 from worker_service.engine.results import Detections
 from worker_service.engine.vision.rle import column_runs, run_lengths
 
 Image = npt.NDArray[np.uint8]
+
+ARROW = (0, 0, 255)
 
 depth = pen.depth
 banner = text.banner
@@ -57,6 +61,14 @@ def skeletons(canvas: Image, result: Poses, stroke: int) -> None:
         points, class_id = result.keypoints[i, :, :2], int(result.class_ids[i])
         pen.bones(canvas, points, seen[i], result.skeleton, class_id, stroke)
         pen.dots(canvas, points, seen[i], class_id, stroke)
+
+
+def looks(canvas: Image, result: Gazes, stroke: int) -> None:
+    """An arrow from the middle of each face, as long as the face is wide when it looks along the picture."""
+    for (x0, y0, x1, y1), (yaw, pitch) in zip(result.boxes.tolist(), result.angles.tolist(), strict=True):
+        x, y, length = (x0 + x1) / 2, (y0 + y1) / 2, x1 - x0
+        tip = round(x - length * np.sin(yaw) * np.cos(pitch)), round(y - length * np.sin(pitch))
+        cv2.arrowedLine(canvas, (round(x), round(y)), tip, ARROW, stroke, cv2.LINE_AA, tipLength=0.2)
 
 
 def class_map(canvas: Image, result: ClassMap, background: int | None) -> None:

@@ -126,6 +126,16 @@ class EasyOcrParams(OcrParams):
     )
 
 
+class GazeParams(Params):
+    """Where faces look."""
+
+    confidence: float = Field(0.9, ge=0, le=1, description="Faces are reported whose score is above it.")
+    max_faces: int = Field(100, ge=1, le=1000, description="Faces at most, best first.")
+    find_faces: bool | None = Field(
+        None, description="Look for faces first; false takes the whole image for one. Absent: if the model can."
+    )
+
+
 class ClassificationParams(Params):
     """Classification, single and multi label."""
 

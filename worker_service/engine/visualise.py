@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from worker_service.engine.gaze_results import Gazes
 from worker_service.engine.keypoint_results import Poses
 from worker_service.engine.mask_results import ClassMap, Instances
 from worker_service.engine.params import Params
@@ -50,6 +51,17 @@ def with_keypoints(result: Poses, pixels: Image | None, params: Params) -> Poses
     canvas = pixels.copy()
     pen().boxes(canvas, result, params.visualization_stroke_width, labels=params.visualization_labels)
     pen().skeletons(canvas, result, params.visualization_stroke_width)
+    return replace(result, visualization=encoded(canvas, params.visualization_format))
+
+
+def with_gazes(result: Gazes, pixels: Image | None, params: Params) -> Gazes:
+    """The result with its picture, when it was asked for: faces, their points, and an arrow for each look."""
+    if not params.visualize or pixels is None:
+        return result
+    canvas = pixels.copy()
+    pen().boxes(canvas, result, params.visualization_stroke_width, labels=params.visualization_labels)
+    pen().skeletons(canvas, result, params.visualization_stroke_width)
+    pen().looks(canvas, result, params.visualization_stroke_width)
     return replace(result, visualization=encoded(canvas, params.visualization_format))
 
 

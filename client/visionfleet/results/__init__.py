@@ -9,6 +9,7 @@ from visionfleet.results.base import ImageSize, Result, common
 from visionfleet.results.classification import Classification, ClassScore, classification
 from visionfleet.results.depth import DepthMap, depth_map
 from visionfleet.results.detection import Box, Detections, detections
+from visionfleet.results.gaze import Gaze, Gazes, gazes
 from visionfleet.results.keypoints import Keypoint, Pose, Poses, poses
 from visionfleet.results.reading import Reading, reading
 from visionfleet.results.segmentation import ClassMap, Instance, Instances, class_map, instances
@@ -22,6 +23,8 @@ __all__ = [
     "Classification",
     "DepthMap",
     "Detections",
+    "Gaze",
+    "Gazes",
     "ImageSize",
     "Instance",
     "Instances",
@@ -43,6 +46,7 @@ READERS: dict[str, Callable[[str, Mapping[str, Any], Mapping[str, float]], Resul
     "keypoint-detection": poses,
     "semantic-segmentation": class_map,
     "depth-estimation": depth_map,
+    "gaze-detection": gazes,
     "ocr": reading,
     "workflow": workflow_outputs,
     "lmm": writing,

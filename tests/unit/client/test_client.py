@@ -107,7 +107,7 @@ def test_tasks_are_looked_up_once_and_aliases_count(client: Client, server: Fake
 
 
 def test_task_newer_than_the_client(client: Client, server: FakeServer) -> None:
-    server.answer("/v1/models", Answer({"models": [model("depth", "gaze-detection")]}))
+    server.answer("/v1/models", Answer({"models": [model("depth", "smell-detection")]}))
     found = client.infer(b"picture", "depth")
     assert type(found) is Result
     assert found.raw["predictions"] == DETECTIONS["predictions"]

@@ -123,7 +123,7 @@ def test_to_supervision(task: str) -> None:
 
 
 def test_a_task_that_nobody_knows() -> None:
-    found = parse("gaze-detection", "m", {"image": {"width": 9, "height": 9}, "x": 1})
+    found = parse("smell-detection", "m", {"image": {"width": 9, "height": 9}, "x": 1})
     assert found.rows()[0]["x"] == 1
     for call in (found.to_supervision, lambda: found.plot(Image.new("RGB", (9, 9)))):
         with pytest.raises(UnsupportedTask):

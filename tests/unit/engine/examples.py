@@ -257,6 +257,14 @@ def easy_ocr() -> Example:
     return Example({}, net="easyocr")
 
 
+def yunet() -> Example:
+    return Example({}, net="yunet")
+
+
+def l2cs() -> Example:
+    return Example({}, net="l2cs")
+
+
 EXAMPLES: dict[str, Callable[[], Example]] = {
     "classification": classification,
     "yolov8": yolov8,
@@ -277,6 +285,8 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "pp-ocr": pp_ocr,
     "doctr": doctr,
     "easy-ocr": easy_ocr,
+    "yunet": yunet,
+    "l2cs": l2cs,
     "florence-2": florence_2,
     "smolvlm": smolvlm,
     "paligemma": paligemma,

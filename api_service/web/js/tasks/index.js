@@ -5,12 +5,14 @@ import { depth } from "./depth.js";
 import { detection } from "./detection.js";
 import { embedding } from "./embedding.js";
 import { prompted } from "./prompted.js";
+import { gaze } from "./gaze.js";
+import { keypoints } from "./keypoints.js";
 import { openVocabulary } from "./openvocab.js";
 import { plain } from "./plain.js";
 import { reading } from "./reading.js";
 import { writing } from "./writing.js";
 
-const TASKS = new Map([detection, classification, depth, embedding, openVocabulary, prompted, reading, writing].map((task) => [task.name, task]));
+const TASKS = new Map([detection, classification, depth, embedding, gaze, keypoints, openVocabulary, prompted, reading, writing].map((task) => [task.name, task]));
 
 /**
  * The task's presentation: {name, title, route, sliders, filtersClasses, summary, list, draw, verdict}.
