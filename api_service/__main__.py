@@ -11,7 +11,7 @@ from aiohttp import web
 
 from api_service.access_log import AccessLogger
 from api_service.app import create_app
-from api_service.processes import CANNOT_LISTEN, Processes
+from api_service.processes import CANNOT_LISTEN, run
 from api_service.settings import ApiSettings
 from shared import log, tracing
 from shared.settings import read
@@ -64,7 +64,7 @@ def listen(settings: ApiSettings) -> socket.socket:
 def main() -> int:
     """One process, or as many as the settings say."""
     settings = read(ApiSettings)
-    return serve(settings) if settings.processes == 1 else Processes(serve, settings).run()
+    return serve(settings) if settings.processes == 1 else run(serve, settings)
 
 
 if __name__ == "__main__":

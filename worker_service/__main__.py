@@ -1,51 +1,42 @@
-"""``python -m worker_service``: a Celery worker of this machine's hardware pool."""
+"""``python -m worker_service``: one worker process, or as many as the settings or the cores say."""
 
 from __future__ import annotations
 
-from shared import tracing
-from shared.batches.settings import BatchSettings
-from shared.fetch.settings import FetchSettings
+import sys
+
+from shared.cores import Place, available_cpus, places, processes_for
 from shared.log import configure
-from shared.metrics.settings import MetricsSettings
-from shared.settings import LogSettings, QueueSettings, RedisSettings, read
-from shared.tracing.settings import TracingSettings
-from shared.webhooks.settings import WebhookSettings
-from shared.workflows.settings import WorkflowSettings
+from shared.processes import Processes
+from shared.settings import LogSettings, read
 from worker_service.consumer.settings import ConsumerSettings
-from worker_service.engine.runtime.profile import load_profile
-from worker_service.settings import EngineSettings
-
-NO_TASKS = "inference"
-"""Celery wants a queue; nothing is ever sent to this one. Inspection and control do not need it."""
+from worker_service.settings import EngineSettings, of_process
 
 
-def main() -> None:
+def main() -> int:
     """Run until SIGTERM, which drains."""
-    for cls in (QueueSettings, RedisSettings, MetricsSettings, WebhookSettings, BatchSettings, WorkflowSettings):
-        read(cls)  # what is wrong is told now, and not by whoever needs it first
-    read(FetchSettings)
-    settings, engine, logs = read(ConsumerSettings), read(EngineSettings), read(LogSettings)
-    configure(logs, "worker")
-    tracing.start(read(TracingSettings), "worker")
-    from worker_service.celery_app import app  # noqa: PLC0415 - after logging is set up, or Celery sets up its own
+    settings = read(ConsumerSettings)
+    others = read(EngineSettings).workers_per_host
+    count = settings.worker_processes or processes_for(available_cpus() // others)
+    if count == 1:
+        return one()
+    configure(read(LogSettings), "worker")
+    found = [Place(place.cpus, place.sharing * others) for place in places(count)]
+    return Processes(lambda number: child(number, found[number], settings.worker_name), count).run()
 
-    hardware = load_profile(engine.profile_path).hardware
-    try:
-        app.worker_main(
-            [
-                "worker",
-                *("--queues", f"{hardware},any,webhooks" if settings.worker_role != "inference" else NO_TASKS),
-                *("--hostname", f"{settings.worker_name or hardware}-%i@%h"),
-                *("--pool", "threads", "--concurrency", str(settings.task_threads)),
-                *("--loglevel", logs.log_level),
-                *("--without-gossip", "--without-mingle"),
-                # Celery's own sign of life for monitors; the fleet has another, and each costs as much as two requests
-                *("--heartbeat-interval", "20"),
-            ]
-        )
-    finally:
-        tracing.stop()
+
+def child(number: int, place: Place, name: str) -> int:
+    """One of several."""
+    of_process(number, place, name)
+    return one()
+
+
+def one() -> int:
+    """A worker. Its libraries are imported here, so that a parent that only watches has none of them."""
+    from worker_service.serve import serve  # noqa: PLC0415
+
+    serve()
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode
 
+from shared.cores import Place, as_list
 from shared.settings import SETTINGS, also
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -95,6 +97,12 @@ class EngineSettings(BaseSettings):
         0, ge=0, le=1024, description="Threads per model run; 0 divides the CPU quota by workers_per_host."
     )
     workers_per_host: int = Field(1, ge=1, description="Worker processes that share this machine's CPU quota.")
+    cpus: str = Field(
+        "",
+        pattern=r"^(\d+(-\d+)?(,\d+(-\d+)?)*)?$",
+        description="Processors that this worker keeps to, like `0-15,32-47`; empty: all that it may use. Of several "
+        "processes each gets a NUMA node where there are several.",
+    )
     spinning: bool | None = Field(
         None,
         description="Let idle inference threads spin: faster when cores are idle, ruinous when they are shared. "
@@ -103,8 +111,9 @@ class EngineSettings(BaseSettings):
     twin_max_mb: int = Field(
         256,
         ge=0,
-        description="Models whose files have up to this many megabytes are opened twice on the CPU, the second time "
-        "with a share of the threads, for runs that go on beside another; 0: none.",
+        description="Models whose files have up to this many megabytes are opened again on the CPU with shares of "
+        "the threads (half, a quarter, down to one), for runs that go on beside others, as often as this size allows; "
+        "0: never.",
     )
     gpu_memory_mb: int = Field(
         0,
@@ -140,3 +149,17 @@ class EngineSettings(BaseSettings):
         if self.profile.endswith(".toml") or "/" in self.profile:
             return Path(self.profile)
         return ROOT / "deploy" / "profiles" / f"{self.profile}.toml"
+
+
+def of_process(number: int, place: Place, name: str) -> None:
+    """What one of several processes of a worker reads as its settings: name, pulse, port and place of its own."""
+    own = {"VISIONFLEET_WORKERS_PER_HOST": str(place.sharing)}
+    if place.cpus:
+        own["VISIONFLEET_CPUS"] = as_list(place.cpus)
+    if name:
+        own["VISIONFLEET_WORKER_NAME"] = f"{name}-{number + 1}"
+    if pulse := os.environ.get("VISIONFLEET_PULSE_DIR"):
+        own["VISIONFLEET_PULSE_DIR"] = f"{pulse}/{number + 1}"
+    if int(port := os.environ.get("VISIONFLEET_METRICS_PORT") or 0):
+        own["VISIONFLEET_METRICS_PORT"] = str(int(port) + number)
+    os.environ.update(own)

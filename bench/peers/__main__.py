@@ -2,7 +2,8 @@
 
 All get from wrk, on this machine, the body that Roboflow's SDK sends (JSON, base64 JPEG), and answer with predictions.
 Peers run the shortest honest serving code (bench/peers/sides) around bench/peers/network.py, in two layouts: 1x2 is one
-process with two threads of the network, 2x1 two processes with one. ours is a worker with the defaults.
+process with two threads of the network, 2x1 two processes with one. ours is a worker with the defaults; ours 1/2/1 and
+the like (--ours) are so many workers, runs at a time in each, and threads of a run.
 
 "of loop" is images per second divided by those of the loop, taken before each side; the loop decodes and runs batches
 of two in one thread and has the machine to itself. A round lasts long enough for each connection to be answered thrice.
@@ -36,16 +37,17 @@ LAYOUTS = {"1x2": (1, 2), "2x1": (2, 1)}
 COUNT = 8
 
 
-def sides(names: Sequence[str], layouts: Sequence[str]) -> list[str]:
-    """``ours``, and each peer in each layout. Roboflow's threads are not ours to choose: one process, or two."""
-    return ["ours", *(f"{name} {layout}" for name in names for layout in layouts)]
+def sides(names: Sequence[str], layouts: Sequence[str], divisions: Sequence[str] = ()) -> list[str]:
+    """``ours``, also divided, and each peer in each layout. Roboflow's threads are not ours: one process, or two."""
+    divided = [f"ours {division}" for division in divisions]
+    return ["ours", *divided, *(f"{name} {layout}" for name in names for layout in layouts)]
 
 
 def start(side: str, models: Path, model: str, body: Path) -> AbstractContextManager[Side]:
     task = json.loads((models / model / "model.json").read_text())["task"]
-    if side == "ours":
-        return ours(models, model, task)
-    name, layout = side.split()
+    name, _, layout = side.partition(" ")
+    if name == "ours":
+        return ours(models, model, task, layout)
     return theirs(PEERS[name], models / model, task, LAYOUTS[layout], body)
 
 
@@ -72,7 +74,7 @@ def load(side: Side, bodies: list[Path], connections: int, seconds: int, options
 def measure(models: Path, model: str, folder: Path, options: argparse.Namespace) -> list[report.Row]:
     """One network: every side, picture size and concurrency."""
     rows: list[report.Row] = []
-    for side in sides(options.peers, options.layouts):
+    for side in sides(options.peers, options.layouts, options.ours):
         bodies = bodies_for(side, folder, model, options.pictures)
         with start(side, models, model, bodies[options.pictures[0]][0]) as running:
             for size in options.pictures:
@@ -102,6 +104,7 @@ def main() -> None:
     parser = report.parser(__doc__)
     parser.add_argument("--peers", nargs="*", default=list(PEERS), choices=list(PEERS))
     parser.add_argument("--layouts", nargs="+", default=list(LAYOUTS), choices=list(LAYOUTS))
+    parser.add_argument("--ours", nargs="*", default=[], metavar="W/R/T", help="divisions of ours beside its own")
     parser.add_argument("--networks", nargs="+", default=list(NETWORKS), choices=list(NETWORKS))
     parser.add_argument("--pictures", nargs="+", default=list(PICTURES), choices=list(PICTURES))
     parser.add_argument("--concurrency", type=int, nargs="+", default=[1, 4, 16, 64])

@@ -18,6 +18,7 @@ import psutil
 
 from bench.peers.environments import ROOT, Peer, python_of
 from bench.system import cpu_seconds, system
+from bench.threads.division import started
 from tests.redis_server import free_port
 
 START_S = 600
@@ -45,9 +46,9 @@ class Side:
 
 
 @contextmanager
-def ours(models: Path, model: str, task: str) -> Iterator[Side]:
-    """Redis, API and one worker with the settings of an installation."""
-    with system(models, [model]) as made:
+def ours(models: Path, model: str, task: str, division: str = "") -> Iterator[Side]:
+    """Redis, API and one worker with the settings of an installation, or divided as ``bench.threads`` says."""
+    with started(models, [model], division) if division else system(models, [model]) as made:
         yield Side(made.url + OURS[task], tuple(made.pids.values()))
 
 

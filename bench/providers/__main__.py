@@ -29,7 +29,7 @@ import numpy as np
 
 from bench import report
 from bench.networks.repository import pictures, write_all
-from worker_service.engine.runtime.threads import available_cpus
+from shared.cores import available_cpus
 from worker_service.quantize.convert import Options, static_int8
 
 SIDE = Path(__file__).with_name("side.py")

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from bench import pictures, report, wrk
 from bench.networks.repository import write_all
-from bench.system import System, system
+from bench.system import System
+from bench.threads.division import started
 
 ROUTES = {"bench-detector": "/infer/object_detection", "bench-classifier": "/infer/classification"}
 
@@ -26,15 +27,6 @@ def divisions(cores: int) -> list[str]:
     """What is worth comparing on so many cores; the first is the profile's own."""
     own = f"1/2/{cores}"
     return [own, f"1/1/{cores}", f"1/{cores}/1", f"{cores}/1/1", f"{cores}/2/1", "1/1/1", f"{2 * cores}/1/1"]
-
-
-def started(stack: ExitStack, models: Path, division: str) -> System:
-    """The system of a division."""
-    workers, runs, threads = map(int, division.split("/"))
-    settings = {"runs": str(runs), "intra_op_threads": str(threads), "workers_per_host": str(workers)}
-    if threads == 1 or workers > 1:
-        settings["twin_max_mb"] = "0"
-    return stack.enter_context(system(models, list(ROUTES), workers=workers, **settings))
 
 
 def measure(made: System, model: str, bodies: list[Path], connections: int, seconds: int) -> report.Row:
@@ -68,7 +60,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         write_all(folder / "models")
-        sides = {division: started(stack, folder / "models", division) for division in options.divisions}
+        sides = {
+            division: stack.enter_context(started(folder / "models", list(ROUTES), division))
+            for division in options.divisions
+        }
         for model in options.models:
             bodies = pictures.bodies(folder / model, model, pictures.jpegs(4, 640, 480))
             for connections in options.concurrency:

@@ -14,7 +14,8 @@ from deploy.local import preflight, redis_server, state
 from deploy.local.child import Child, Service
 from deploy.local.errors import CannotStart
 from deploy.local.http import NoAnswer, get_json
-from deploy.local.settings import LocalSettings, environment
+from deploy.local.settings import LocalSettings, at_place, environment
+from shared.cores import places
 from shared.redis import RedisError, connect_async
 from shared.settings import RedisSettings
 
@@ -58,8 +59,9 @@ class System:
         state.write(settings.data_dir, settings.url, ready=False)
         variables = environment(settings, await self._start_redis(deadline), self.key)
         await self._start_service("api", self._api, variables)
-        for number in range(1, settings.workers + 1):
-            await self._start_service(f"worker-{number}" if settings.workers > 1 else "worker", self._worker, variables)
+        for number, place in enumerate(places(settings.worker_processes), 1):
+            name = f"worker-{number}" if settings.worker_processes > 1 else "worker"
+            await self._start_service(name, self._worker, at_place(variables, place))
         for number in range(1, settings.stream_services + 1):  # nobody waits for it: it is there when streams are
             name = f"streams-{number}" if settings.stream_services > 1 else "streams"
             await self._start_service(name, self._streams, variables)
@@ -123,10 +125,11 @@ class System:
         self._watchers = [asyncio.create_task(child.watch()) for child in self.children]
 
     async def _ready(self) -> bool:
+        wanted = self.settings.worker_processes
         with contextlib.suppress(NoAnswer):
             await asyncio.to_thread(get_json, f"{self.settings.url}/readiness")
             fleet = await asyncio.to_thread(get_json, f"{self.settings.url}/v1/fleet", 5.0, self.key)
-            return len([worker for worker in fleet["workers"] if worker["state"] == "ready"]) >= self.settings.workers
+            return len([worker for worker in fleet["workers"] if worker["state"] == "ready"]) >= wanted
         return False
 
     async def _pause(self, deadline: float, problem: str) -> None:

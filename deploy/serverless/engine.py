@@ -16,8 +16,9 @@ from shared.jobs import Job, JobEvent, JobRecord, JobResult, Terms
 from shared.queue.consumer import Taken
 from worker_service.consumer.advert import Advert
 from worker_service.consumer.inprocess import InProcess
-from worker_service.consumer.pipeline import Pipeline, Threads
+from worker_service.consumer.pipeline import Pipeline
 from worker_service.consumer.settings import ConsumerSettings
+from worker_service.consumer.threads import threads_of
 from worker_service.engine.engine import Engine
 from worker_service.engine.family import Image
 
@@ -56,7 +57,7 @@ class LocalEngine:
         consumer = ConsumerSettings()
         self.engine = engine
         self.advert = Advert(consumer, engine, int(time.time() * 1000))
-        threads = Threads(consumer.decode_threads, consumer.runs or engine.runtime.profile.runs)
+        threads = threads_of(consumer, engine.runtime)
         identity = (self.advert.id, self.advert.hardware)
         self._pipeline = Pipeline(engine, _unexpected, threads, settings.serverless_concurrency, identity)
         self.advert.pipeline = self._pipeline

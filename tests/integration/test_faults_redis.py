@@ -170,7 +170,7 @@ async def test_jobs_run_while_celery_cannot_reach_its_broker(
     program = (
         "from worker_service.celery_app import app;"
         "app.conf.broker_url = 'redis://127.0.0.1:1/0';"
-        "from worker_service.__main__ import main; main()"
+        "from worker_service.serve import serve; serve()"
     )
     bench = Bench(redis_server.url, models, tmp_path)
     await bench.dispatcher.start()

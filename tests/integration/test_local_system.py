@@ -25,7 +25,9 @@ SERVICE = (sys.executable, str(Path(__file__).with_name("local_service.py")))
 
 
 def a_system(folder: Path, worker: str = "worker", **settings: object) -> System:
-    chosen = LocalSettings(**{"port": free_port(), "data_dir": folder, "drain_timeout_s": 5.0, **settings})  # type: ignore[arg-type]
+    chosen = LocalSettings(
+        **{"port": free_port(), "data_dir": folder, "workers": 1, "drain_timeout_s": 5.0, **settings}
+    )  # type: ignore[arg-type]
     return System(chosen, api=(*SERVICE, "api"), worker=(*SERVICE, worker), streams=(*SERVICE, "streams"))
 
 

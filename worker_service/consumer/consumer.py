@@ -22,11 +22,12 @@ from shared.workflows.settings import WorkflowSettings
 from worker_service.consumer.advert import Advert
 from worker_service.consumer.intake import Intake
 from worker_service.consumer.metrics import OwnSeries
-from worker_service.consumer.pipeline import Pipeline, Threads
+from worker_service.consumer.pipeline import Pipeline
 from worker_service.consumer.scout import Every, Scout
 from worker_service.consumer.settings import ConsumerSettings
 from worker_service.consumer.shelf import RedisShelf
 from worker_service.consumer.speaking import Speaking
+from worker_service.consumer.threads import threads_of
 from worker_service.consumer.vitals import EVERY_S, Vitals
 from worker_service.engine.engine import Engine
 from worker_service.workflows.late import LateRunner
@@ -56,7 +57,7 @@ class Consumer:
         self._queue = QueueConsumer(client, queue, self.advert.id)
         self._reporter = FleetReporter(client)
         identity = (self.advert.id, self.advert.hardware)
-        threads = Threads(settings.decode_threads, settings.runs or engine.runtime.profile.runs)
+        threads = threads_of(settings, engine.runtime)
         prefetch = settings.prefetch or max(LEAST_PREFETCH, threads.runs * engine.runtime.max_batch)
         self._pipeline = Pipeline(engine, self._finish, threads, prefetch, identity)
         self.advert.pipeline = self._pipeline

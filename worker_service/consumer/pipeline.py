@@ -20,6 +20,7 @@ from shared.queue.consumer import Taken
 from worker_service.consumer import spans
 from worker_service.consumer.counters import Counters
 from worker_service.consumer.inprocess import InProcess
+from worker_service.consumer.pace import Pace
 from worker_service.consumer.ready import ReadyQueue
 from worker_service.consumer.steps import Share, follow
 from worker_service.consumer.waiting import Waiting
@@ -47,6 +48,8 @@ class Threads(NamedTuple):
 
     decode: int = 2
     runs: int = 1
+    lone_above_ms: float = 0.0
+    """See ``Pace``."""
 
 
 class Room(NamedTuple):
@@ -73,7 +76,8 @@ class Pipeline:
         self._in_flight: set[Taken] = set()
         self._ended: list[tuple[Taken, JobResult]] = []  # of the post thread alone
         self._changed = threading.Condition()
-        self._ready = ReadyQueue()
+        self._pace = Pace(threads.lone_above_ms)
+        self._ready = ReadyQueue(self._pace)
         self._running: dict[int, float] = {}
         self._decoders = ThreadPoolExecutor(threads.decode, "decode")
         self._post = ThreadPoolExecutor(1, "post")
@@ -272,6 +276,7 @@ class Pipeline:
         finally:
             del self._running[threading.get_ident()]
         ended = clock_ms()
+        self._pace.note(batch[0].work.model.manifest.id, (ended - begun) / len(batch))
         return batch, raws, ended - begun, ended
 
     def _alive_still(self) -> None:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from shared import keys
+from worker_service.consumer.pace import Pace
 from worker_service.consumer.work import Item
 from worker_service.engine.family import AnyModel
 
@@ -21,7 +22,9 @@ class ReadyQueue:
     Live images are not joined by others: whoever waits for them would wait for those too.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._idle = 0
         self._models: dict[str, tuple[deque[Item], ...]] = {}
         self._turn: deque[str] = deque()
         self._changed = threading.Condition()
@@ -41,7 +44,9 @@ class ReadyQueue:
     def take(self) -> list[Item]:
         """The next batch, as soon as there is one; empty when closed. Models with equally urgent images take turns."""
         with self._changed:
+            self._idle += 1
             self._changed.wait_for(lambda: self._turn or self._closed)
+            idle, self._idle = self._idle, self._idle - 1
             if not self._turn:
                 return []
             self._choices += 1
@@ -49,7 +54,8 @@ class ReadyQueue:
             model = (max if fair else min)(self._turn, key=self._urgency)
             self._turn.remove(model)
             lanes = self._models[model]
-            batch = _batch(lanes[::-1] if fair else lanes)
+            most = self._pace.most(next(filter(None, lanes))[0].work.model, sum(map(len, lanes)), idle)
+            batch = _batch(lanes[::-1] if fair else lanes, most)
             if any(lanes):
                 self._turn.append(model)
             else:
@@ -84,11 +90,11 @@ class ReadyQueue:
         return next(rank for rank, lane in enumerate(self._models[model]) if lane)
 
 
-def _batch(lanes: Sequence[deque[Item]]) -> list[Item]:
-    """Up to a batch of images, live ones or others."""
+def _batch(lanes: Sequence[deque[Item]], most: int) -> list[Item]:
+    """Up to so many images, live ones or others."""
     batch: list[Item] = []
     for lane in lanes:
-        while lane and len(batch) < (batch or lane)[0].work.model.max_batch:
+        while lane and len(batch) < min(most, (batch or lane)[0].work.model.max_batch):
             if batch and batch[0].work.live != lane[0].work.live:
                 break
             batch.append(lane.popleft())

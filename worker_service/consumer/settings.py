@@ -20,12 +20,32 @@ class ConsumerSettings(BaseSettings):
         description="What the process does: run models, run slow tasks (batches, webhooks, fetching of models) and the "
         "clocks that start them, or both. A fleet needs each at least once.",
     )
+    worker_processes: int = Field(
+        1,
+        ge=0,
+        le=64,
+        description="Processes that `python -m worker_service` runs and replaces when they die; 0: one for every eight "
+        "cores. Each serves its own figures on the next port from VISIONFLEET_METRICS_PORT on, and has a pulse in a "
+        "folder of its own.",
+    )
     worker_name: str = Field("", description="Id of this worker in the fleet; made of host and pid when empty.")
     task_threads: int = Field(
         4, ge=2, le=64, description="Slow tasks (batches, webhooks) that one worker process runs at the same time."
     )
-    decode_threads: int = Field(2, ge=1, le=256, description="Threads that decode and preprocess beside inference.")
-    runs: int = Field(0, ge=0, le=64, description="Model runs at the same time; 0 takes the profile's figure.")
+    decode_threads: int = Field(
+        0,
+        ge=0,
+        le=256,
+        description="Threads that decode and preprocess beside inference; 0: one for two of the worker's cores, beside "
+        "a GPU one for each, and at least two.",
+    )
+    runs: int = Field(
+        0,
+        ge=0,
+        le=64,
+        description="Model runs at the same time; 0 takes the profile's figure, on a processor one for each of the "
+        "worker's cores and at least two.",
+    )
     prefetch: int = Field(
         0, ge=0, description="Images prepared ahead while the model runs; 0 takes a batch for each run, at least 8."
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 from tests.unit.consumer.fakes import FakeModel, item
+from worker_service.consumer.pace import Pace
 from worker_service.consumer.ready import FAIR_EVERY, ReadyQueue
 from worker_service.consumer.work import Item
 
@@ -12,7 +13,7 @@ CAT, DOG = FakeModel("cat"), FakeModel("dog")
 
 
 def filled(*items: Item) -> ReadyQueue:
-    queue = ReadyQueue()
+    queue = ReadyQueue(Pace(0))
     for one in items:
         queue.put(one)
     return queue
@@ -57,7 +58,7 @@ def test_an_unknown_lane_counts_as_the_least_urgent() -> None:
 
 
 def test_take_waits_for_an_image_and_ends_when_closed() -> None:
-    queue, taken = ReadyQueue(), list[list[str]]()
+    queue, taken = ReadyQueue(Pace(0)), list[list[str]]()
 
     def run() -> None:
         while batch := queue.take():
@@ -70,3 +71,34 @@ def test_take_waits_for_an_image_and_ends_when_closed() -> None:
     thread.join(5)
     assert not thread.is_alive()
     assert taken == [["late"]]
+
+
+def test_idle_runs_get_an_image_each_before_one_gets_two() -> None:
+    queue, taken = ReadyQueue(Pace(20)), list[list[str]]()
+    runs = [threading.Thread(target=lambda: taken.append(names(queue.take()))) for _ in range(2)]
+    for run in runs:
+        run.start()
+    while queue._idle < 2:
+        runs[0].join(0.01)
+    with queue._changed:  # both are ready before a run can look
+        for name in ("a", "b"):
+            queue.put(item(name, CAT))
+    for run in runs:
+        run.join(10)
+    assert sorted(taken) == [["a"], ["b"]]
+    for name in ("c", "d"):
+        queue.put(item(name, CAT))
+    assert names(queue.take()) == ["c", "d"], "nobody else is idle"
+
+
+def test_images_that_take_long_share_no_run() -> None:
+    pace = Pace(20)
+    queue = ReadyQueue(pace)
+    pace.note("cat", 130.0)
+    pace.note("dog", 5.0)
+    for name, model in (("c0", CAT), ("c1", CAT), ("d0", DOG), ("d1", DOG)):
+        queue.put(item(name, model))
+    assert [names(queue.take()) for _ in range(3)] == [["c0"], ["d0", "d1"], ["c1"]]
+    for _ in range(20):
+        pace.note("cat", 5.0)
+    assert pace.most(CAT, 4, 1) == CAT.max_batch, "it has become fast"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.unit.consumer.fakes import FakeModel, Finished, item, pipeline, take
+from worker_service.consumer.pace import Pace
 from worker_service.consumer.pipeline import Pipeline
 from worker_service.consumer.ready import ReadyQueue
 from worker_service.engine.family import Prepared
@@ -111,7 +112,7 @@ def test_who_cannot_join_does_not_end_the_others() -> None:
 
 
 def test_nobody_joins_while_others_wait() -> None:
-    ready, model, other = ReadyQueue(), FakeModel(), FakeModel("n")
+    ready, model, other = ReadyQueue(Pace(0)), FakeModel(), FakeModel("n")
     ready.put(item("a", model, "bulk"))
     ready.put(item("b", model, "live"))
     assert [one.work.taken.job.id for one in ready.more(model, 1)] == ["b"]  # type: ignore[arg-type]

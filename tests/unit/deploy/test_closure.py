@@ -16,7 +16,7 @@ from tests.architecture.tree import ROOT
 KNOWN = packages.lists((ROOT / "pyproject.toml").read_text())
 IMAGES = {
     "api_service.__main__": ["api"],
-    "worker_service.__main__,worker_service.bootstep,worker_service.tasks": ["worker", "cpu"],
+    "worker_service.__main__,worker_service.serve,worker_service.bootstep,worker_service.tasks": ["worker", "cpu"],
     "stream_service.__main__": ["streams", "webrtc"],
 }
 WITHOUT = """

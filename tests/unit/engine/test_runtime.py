@@ -8,13 +8,13 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
+from shared.cores import available_cpus, cpu_quota
 from shared.errors import InferenceFailed, ModelLoadFailed
 from tests.unit.engine import graphs
 from worker_service.engine.runtime.batch import Batcher
 from worker_service.engine.runtime.profile import BadProfile, HardwareProfile, load_profile
 from worker_service.engine.runtime.session import SPIN_IS_TIMED, SPIN_US, Runtime, read_signature
 from worker_service.engine.runtime.signature import GraphSignature
-from worker_service.engine.runtime.threads import available_cpus, cpu_quota
 from worker_service.settings import ROOT, EngineSettings
 
 PROFILES = sorted((ROOT / "deploy" / "profiles").glob("*.toml"))

@@ -63,7 +63,12 @@ class HardwareProfile(_Strict):
         "first", description="Which of the providers runs a graph: the first, or the fastest here (choice.py)."
     )
     max_batch: int = Field(ge=1, le=1024)
-    runs: int = Field(1, ge=1, le=64, description="Model runs that a worker keeps going at the same time.")
+    runs: int = Field(
+        1, ge=0, le=64, description="Model runs that a worker keeps going at the same time; 0: one for each core."
+    )
+    lone_above_ms: float = Field(
+        0.0, ge=0, description="Images that take longer share no run, and others only when no run is idle; 0: always."
+    )
     max_model_bytes: int = Field(0, ge=0, description="Memory for held models; 0 is no limit but their number.")
     memory_arena: bool = True
     warm_up_batches: tuple[int, ...] = Field((1,), description="Batch sizes run on blank images at load.")

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
+from shared.cores import available_cpus
 from shared.errors import InferenceFailed, ModelLoadFailed
 from worker_service.engine.remembered import Shelf
 from worker_service.engine.runtime import gpu
@@ -23,13 +24,14 @@ from worker_service.engine.runtime.ladder import Ladder
 from worker_service.engine.runtime.parts import Parts, content_of, files_of
 from worker_service.engine.runtime.profile import BadProfile, HardwareProfile, load_profile
 from worker_service.engine.runtime.signature import GraphSignature, TensorSpec
-from worker_service.engine.runtime.threads import available_cpus
-from worker_service.engine.runtime.twin import Crowd, Twin, size_of
+from worker_service.engine.runtime.twin import Cores, Crowd, Twin, size_of
 from worker_service.settings import EngineSettings
 
 log = logging.getLogger(__name__)
 CPU = "CPUExecutionProvider"
 ON_CPU = frozenset({CPU, "OpenVINOExecutionProvider"})
+LEAST_RUNS = 2
+"""While one waits for its slowest thread or copies, the other has the cores; also on a single core."""
 SPIN_US = 100
 """Spans the waits between the operators of a run; longer spins take cores that others could use (bench/streams)."""
 SPIN_IS_TIMED = tuple(map(int, ort.__version__.split(".")[:2])) >= (1, 26)
@@ -77,8 +79,8 @@ class Session:
         Raises:
             InferenceFailed: ONNX Runtime raised; its own message goes to the log only.
         """
-        with self._crowd.join() as crowded:
-            twin = self._twin.get() if crowded and self._twin is not None else None
+        with self._crowd.join() as runs:
+            twin = self._twin.get(runs) if self._twin is not None else None
             try:
                 if self._ladder is not None and self._ladder.takes(feeds):
                     return self._ladder.run(feeds)
@@ -95,7 +97,7 @@ class Session:
 
     @property
     def bytes_again(self) -> int:
-        """What opening the graph a second time took, roughly."""
+        """What opening the graph again took, roughly."""
         return self._twin.bytes if self._twin is not None else 0
 
     @property
@@ -143,7 +145,9 @@ class Runtime:
         )
         self.providers = self.profile.usable(settings.engine_cache)
         cpus = available_cpus()
-        self.threads: int = settings.intra_op_threads or max(1, cpus // settings.workers_per_host)
+        mine = max(1, cpus // settings.workers_per_host)
+        self.threads: int = settings.intra_op_threads or mine
+        self.cores: int = mine
         lone = settings.workers_per_host == 1
         spare = self.threads < cpus
         self.spinning: bool = lone and (spare or SPIN_IS_TIMED) if settings.spinning is None else settings.spinning
@@ -154,7 +158,8 @@ class Runtime:
         self._wishes = gpu.Wishes(sizes, settings.gpu_memory_mb * 2**20, settings.cuda_graphs)
         self._crowd = Crowd()
         self._twin_bytes = settings.twin_max_mb * 2**20
-        self._share = max(1, self.threads // self.profile.runs)
+        self.runs: int = self.profile.runs or max(LEAST_RUNS, mine)
+        self.lone_above_ms: float = 0.0 if settings.max_batch else self.profile.lone_above_ms
         measured = (settings.provider_choice or self.profile.choice) == "measured"
         self._choice = Choice(settings.engine_cache, self._opened) if measured else None
         self._parts = Parts()
@@ -231,15 +236,18 @@ class Runtime:
         return self._opened(path, plain), plain
 
     def _twin_of(self, path: Path, session: ort.InferenceSession, providers: Providers) -> Twin | None:
-        if self._share == self.threads or set(session.get_providers()) - ON_CPU or size_of(path) > self._twin_bytes:
+        size = size_of(path)
+        if self.threads == 1 or self.runs == 1 or set(session.get_providers()) - ON_CPU or size > self._twin_bytes:
             return None
-        return Twin(path, partial(self._opened, path, providers, runs=self.profile.runs))
+        return Twin(
+            path, partial(self._opened, path, providers), Cores(self.cores, self.threads), size, self._twin_bytes
+        )
 
-    def _opened(self, path: Path, providers: Providers, runs: int = 1) -> ort.InferenceSession:
-        """For so many runs at the same time, which share the threads."""
-        own = {"{threads}": str(self.threads), "{streams}": str(runs)}
+    def _opened(self, path: Path, providers: Providers, threads: int = 0) -> ort.InferenceSession:
+        """With so many threads for each run, or with all; as many runs as there are threads for go on side by side."""
+        threads = threads or self.threads
+        own = {"{threads}": str(self.threads), "{streams}": str(max(1, self.threads // threads))}
         filled = [(name, {key: _filled(value, own) for key, value in options.items()}) for name, options in providers]
-        threads = max(1, self.threads // runs)
         return ort.InferenceSession(str(path), self._options(threads), providers=filled)
 
     def _options(self, threads: int) -> ort.SessionOptions:

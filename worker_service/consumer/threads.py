@@ -1,0 +1,16 @@
+"""How a worker process divides its cores, where the settings do not say it."""
+
+from __future__ import annotations
+
+from worker_service.consumer.pipeline import Threads
+from worker_service.consumer.settings import ConsumerSettings
+from worker_service.engine.runtime.session import Runtime
+
+LEAST_DECODERS = 2
+
+
+def threads_of(settings: ConsumerSettings, runtime: Runtime) -> Threads:
+    """Decoding takes at most half of what a small model takes, and as much where an accelerator runs the models."""
+    cores = runtime.cores if runtime.hardware != "cpu" else runtime.cores // 2
+    decoders = settings.decode_threads or max(LEAST_DECODERS, cores)
+    return Threads(decoders, settings.runs or runtime.runs, runtime.lone_above_ms)
