@@ -26,6 +26,7 @@ __all__ = [
     "SyncRedis",
     "connect",
     "connect_async",
+    "exchange",
     "run",
     "run_async",
     "run_through",
@@ -96,9 +97,9 @@ def run(client: SyncRedis, calls: Sequence[Call]) -> list[Any]:
 
     An answer may be a ResponseError; whoever called decides. Raises RedisError when Redis does not answer.
     """
-    answers = _send(client, [("EVALSHA", *call.words) for call in calls])
+    answers = exchange(client, [("EVALSHA", *call.words) for call in calls])
     for index, script in _forgotten(calls, answers):
-        answers[index] = _send(client, [("SCRIPT LOAD", script.source), ("EVALSHA", *calls[index].words)])[1]
+        answers[index] = exchange(client, [("SCRIPT LOAD", script.source), ("EVALSHA", *calls[index].words)])[1]
     return answers
 
 
@@ -115,8 +116,11 @@ async def run_through(send: Send, calls: Sequence[Call]) -> list[Any]:
     return answers
 
 
-def _send(client: SyncRedis, commands: Sequence[Command]) -> list[Any]:
-    """What a pipeline does, past its bookkeeping, which costs as much as the round trip itself."""
+def exchange(client: SyncRedis, commands: Sequence[Command]) -> list[Any]:
+    """The raw answers to commands in one round trip; a refusal is a ResponseError among them. Raises RedisError.
+
+    What a pipeline does, past its bookkeeping, which costs as much as the round trip itself.
+    """
     pool: Any = client.connection_pool
     connection = pool.get_connection()
     try:

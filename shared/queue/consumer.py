@@ -15,7 +15,7 @@ from shared.codec import DecodeError, decode_job, encode_result
 from shared.errors import BlobsUnavailable, InputGone, InvalidRequest, JobPoisoned
 from shared.jobs import Job, JobResult
 from shared.queue import scripts
-from shared.redis import Call, RedisError, SyncRedis, run
+from shared.redis import Call, RedisError, SyncRedis, exchange, run
 from shared.settings import QueueSettings
 from shared.usage.use import Use, line, use_of, who
 
@@ -98,22 +98,27 @@ class QueueConsumer:
         """Wait up to ``block_ms`` for a job in any of the streams; at most one of each."""
         if not self._ensured.issuperset(streams):
             self.ensure(streams)
-        read: Any
-        try:
-            read = self._client.xreadgroup(keys.GROUP, self.name, dict.fromkeys(streams, ">"), count=1, block=block_ms)
-        except RedisError as error:
-            if not str(error).startswith("NOGROUP"):
-                raise
+        group = ("XREADGROUP", "GROUP", keys.GROUP, self.name, "COUNT", 1, "BLOCK", block_ms, "STREAMS")
+        read, time = exchange(self._client, [(*group, *streams, *(">" for _ in streams)), ("TIME",)])
+        if isinstance(read, RedisError):
+            if not str(read).startswith("NOGROUP"):
+                raise read
             self._ensured.clear()  # somebody deleted a stream, or Redis lost its data: let ensure make it again
             self._client.srem(keys.QUEUES, *streams)
             return []
         found = [(stream, entry, fields) for stream, items in read or () for entry, fields in items]
+        now = int(time[0]) * 1000 + int(time[1]) // 1000
+        at_once = [(stream, entry, 1, now, fields) for stream, entry, fields in found if _is_plain(fields, now)]
+        return self._taken(at_once + self._admitted([row for row in found if not _is_plain(row[2], now)]))
+
+    def _admitted(self, found: Sequence[tuple[bytes, bytes, list[bytes]]]) -> list[Any]:
+        """Those of what was read that may run, as ``TAKE`` returns them."""
         if not found:
             return []
         sources, entries = [stream.decode() for stream, _, _ in found], [entry for _, entry, _ in found]
         admitted = self._run(scripts.ADMIT(sources, keys.GROUP, self.name, *entries))
         rows = [(found[position - 1], attempt, now) for position, attempt, now in admitted]
-        return self._taken([(stream, entry, attempt, now, fields) for (stream, entry, fields), attempt, now in rows])
+        return [(stream, entry, attempt, now, fields) for (stream, entry, fields), attempt, now in rows]
 
     def ensure(self, streams: Sequence[str]) -> None:
         """Make the streams and their group where they are missing: at first use, or after Redis lost its data."""
@@ -247,7 +252,7 @@ class QueueConsumer:
         taken: list[Taken] = []
         broken: list[tuple[Taken, JobResult]] = []
         for stream, entry, attempt, now, found in rows:
-            pairs = found.items() if isinstance(found, dict) else zip(found[::2], found[1::2], strict=True)
+            pairs = zip(found[::2], found[1::2], strict=True)
             fields = {name.decode(errors="replace"): value for name, value in pairs}
             waited = now - int(entry.split(b"-")[0])
             job_id = fields.get("id", b"").decode(errors="replace")
@@ -262,6 +267,13 @@ class QueueConsumer:
         if broken:
             self.finish(broken)
         return taken
+
+
+def _is_plain(flat: Sequence[bytes], now: int) -> bool:
+    """Whether a first delivery may run without a script's leave: no record to write in, nothing that is over."""
+    fields = dict(zip(flat[::2], flat[1::2], strict=False))
+    expires = fields.get(b"expires", b"")
+    return fields.get(b"record") == b"0" and b"start" not in fields and expires.isdigit() and int(expires) > now
 
 
 def _pieces(taken: Taken) -> dict[int, str]:

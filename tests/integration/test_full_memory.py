@@ -76,6 +76,15 @@ async def fill(queue: Dispatcher, client: SyncRedis) -> list[JobRecord]:
     return accepted
 
 
+async def once_there_is_room(queue: Dispatcher) -> JobRecord:
+    """Submit; the queue looks at Redis's memory each second and may still think that it is full."""
+    for _ in range(100):
+        with contextlib.suppress(QueueFull):
+            return await queue.submit(job())
+        await asyncio.sleep(0.1)
+    raise AssertionError("still full after ten seconds")
+
+
 def lower(client: SyncRedis) -> None:
     """Put the limit well under what is in use; buffers do not count."""
     client.config_set("maxmemory", int(client.info("memory")["used_memory"]) - 1_500_000)
@@ -115,7 +124,7 @@ async def test_full_to_the_brim(
         assert client.xlen(keys.WEBHOOK_OUTBOX) == len(accepted) - 1, "one for each but the erased"
         client.delete(*client.keys("filler:*"))
         client.config_set("maxmemory", int(client.info("memory")["used_memory"]) + ROOM)
-        assert (await queue.submit(job())).state == "queued"
+        assert (await once_there_is_room(queue)).state == "queued"
         assert len(worker.take([STREAM], 1)) == 1
     finally:
         await queue.close()

@@ -21,6 +21,8 @@ from worker_service.consumer.ready import FAIR_EVERY
 log = structlog.get_logger(__name__)
 BLOCK_MS = 500
 ROOM_S = 0.5
+QUIET_S = 0.001
+"""A job that was waited for so long was alone: there is no backlog to be read, which takes a script and all streams."""
 HALF_FULL_S = 0.02
 """With room for one kind of job only, look again this soon: a read that blocks would not see room for the other."""
 
@@ -62,6 +64,7 @@ class Intake(threading.Thread):
         self._held = held
         self._hardware = hardware
         self._stopping = threading.Event()
+        self._quiet = False
         self.turned = float("-inf")
         """When the loop last began a turn, by the monotonic clock."""
         self.reads = True
@@ -98,9 +101,12 @@ class Intake(threading.Thread):
     def _take(self, models: list[str], turn: int, room: Room) -> None:
         live = streams_of(models, self._hardware, turn, keys.LANES[:1]) if room.live > 0 else []
         rest = streams_of(models, self._hardware, turn, keys.LANES[1:]) if room.rest > 0 else []
-        taken: list[Taken] = self._queue.take(live, room.live, rest, room.rest)
+        quiet, self._quiet = self._quiet and bool(live and rest), False
+        taken: list[Taken] = [] if quiet else self._queue.take(live, room.live, rest, room.rest)
         if not taken and live and rest:
+            begun = time.monotonic()
             taken = self._queue.wait([*live, *rest], BLOCK_MS)
+            self._quiet = len(taken) == 1 and time.monotonic() - begun > QUIET_S
         elif not taken:
             self._pipeline.pause(HALF_FULL_S)
         for job in taken:
