@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shared.errors import InvalidRequest
+from worker_service.engine.runtime.choice import processor
 
 OPERATORS = ("Conv", "MatMul", "Gemm")
 """What is quantised. Heads that turn their outputs into boxes and scores are of other kinds and stay float: sides of
@@ -31,6 +32,17 @@ class Options:
     per_channel: bool = True
     operators: tuple[str, ...] = OPERATORS
     exclude: tuple[str, ...] = ()
+    reduce_range: bool | None = None
+    """Weights of seven bits; None: where this machine's processor needs it (``cuts_sums``)."""
+
+
+def cuts_sums() -> bool:
+    """Whether this processor adds int8 products in pairs to 16 bits and cuts what does not fit: x86-64 without VNNI.
+
+    ONNX Runtime's kernels then answer otherwise than the graph says; weights of seven bits always fit.
+    """
+    told = processor().split()
+    return "avx2" in told and not {"avx512_vnni", "avx_vnni", "avx512vnni"} & set(told)
 
 
 def static_int8(source: Path, target: Path, feeds: Feeds, options: Options) -> Path:
@@ -64,6 +76,7 @@ def static_int8(source: Path, target: Path, feeds: Feeds, options: Options) -> P
             per_channel=options.per_channel,
             weight_type=QuantType.QInt8,
             activation_type=QuantType.QUInt8,
+            reduce_range=cuts_sums() if options.reduce_range is None else options.reduce_range,
             calibrate_method=CalibrationMethod[METHODS[options.method]],
         )
     return target

@@ -26,6 +26,13 @@ def quantize(  # noqa: PLR0913 - one parameter per option
     calibration: Annotated[int, typer.Option(min=1, help="Pictures to calibrate on, at most.")] = 200,
     method: Annotated[str, typer.Option(help="minmax, entropy or percentile.")] = "minmax",
     per_channel: Annotated[bool, typer.Option(help="One scale per channel of the weights.")] = True,
+    reduce_range: Annotated[
+        bool | None,
+        typer.Option(
+            "--reduce-range/--full-range",
+            help="Weights of seven bits, for x86-64 without VNNI; by default where this processor needs it.",
+        ),
+    ] = None,
     operators: Annotated[str, typer.Option(metavar="A,B,...", help="What is quantised.")] = "Conv,MatMul,Gemm",
     exclude: Annotated[str, typer.Option(metavar="A,B,...", help="Nodes of the graph that stay float.")] = "",
     force: Annotated[bool, typer.Option("--force", help="Replace a model of the same id.")] = False,
@@ -42,7 +49,7 @@ def quantize(  # noqa: PLR0913 - one parameter per option
     if not images.is_dir():
         raise InvalidRequest(f"There is no folder {images}.")
     wanted = store.check_id(new_id or f"{model_id}-int8")
-    chosen = {"calibration": calibration, "method": method, "per_channel": per_channel}
+    chosen = {"calibration": calibration, "method": method, "per_channel": per_channel, "reduce_range": reduce_range}
     chosen |= {"operators": tuple(_words(operators)), "exclude": tuple(_words(exclude))}
     from visionfleet.cli.models import place  # noqa: PLC0415 - it registers this command
 

@@ -16,7 +16,7 @@ from models.training.shapes import LABELS
 from shared.errors import InvalidRequest
 from tests.unit.engine import graphs
 from worker_service.engine.engine import Engine
-from worker_service.quantize import Labelled, Options, compare, make
+from worker_service.quantize import Labelled, Options, compare, convert, make
 from worker_service.quantize.convert import static_int8
 from worker_service.settings import EngineSettings
 
@@ -142,3 +142,41 @@ def test_labelled_folders_without_labels(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "unheard-of" / "a.png"), np.zeros((8, 8, 3), np.uint8))
     with pytest.raises(InvalidRequest, match="no class 'unheard-of'"):
         Labelled(tmp_path, "classification").score(engine(MODELS), "shapes-classifier")
+
+
+@pytest.mark.parametrize(("flags", "reduced"), [("fma avx2", True), ("avx2 avx512_vnni", False), ("asimddp", False)])
+def test_weights_get_seven_bits_where_the_processor_cuts_sums(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: str, reduced: bool
+) -> None:
+    monkeypatch.setattr(convert, "processor", lambda: flags)
+    feeds = ({"images": np.full((3, 8, 8), value, np.float32)} for value in (0.1, 0.9))
+    source = convolution(tmp_path / "float.onnx")
+    static_int8(source, tmp_path / "auto.onnx", feeds, Options())
+    assert largest_weight(tmp_path / "auto.onnx") == (64 if reduced else 127)
+    static_int8(
+        source,
+        tmp_path / "told.onnx",
+        iter([{"images": np.ones((3, 8, 8), np.float32)}]),
+        Options(reduce_range=not reduced),
+    )
+    assert largest_weight(tmp_path / "told.onnx") == (127 if reduced else 64)
+
+
+def convolution(path: Path) -> Path:
+    weights = np.random.default_rng(3).normal(size=(4, 3, 3, 3)).astype(np.float32)
+    node = onnx.helper.make_node("Conv", ["images", "w"], ["out"], "conv")
+    ends = [
+        onnx.helper.make_tensor_value_info(name, 1, ["n", c, None, None]) for name, c in (("images", 3), ("out", 4))
+    ]
+    graph = onnx.helper.make_graph([node], "g", ends[:1], ends[1:], [onnx.numpy_helper.from_array(weights, "w")])
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
+def largest_weight(path: Path) -> int:
+    tensors = [
+        onnx.numpy_helper.to_array(one)
+        for one in onnx.load(path).graph.initializer
+        if one.data_type == onnx.TensorProto.INT8
+    ]
+    return max(int(np.abs(tensor.astype(np.int32)).max()) for tensor in tensors if tensor.ndim == 4)
