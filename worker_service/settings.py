@@ -106,7 +106,7 @@ class EngineSettings(BaseSettings):
     spinning: bool | None = Field(
         None,
         description="Let idle inference threads spin: faster when cores are idle, ruinous when they are shared. "
-        "Unset: only in a single worker, and a tenth of a millisecond at most unless it leaves cores free.",
+        "Unset: a tenth of a millisecond at most, except in a single worker that leaves cores free.",
     )
     twin_max_mb: int = Field(
         256,

@@ -148,9 +148,8 @@ class Runtime:
         mine = max(1, cpus // settings.workers_per_host)
         self.threads: int = settings.intra_op_threads or mine
         self.cores: int = mine
-        lone = settings.workers_per_host == 1
-        spare = self.threads < cpus
-        self.spinning: bool = lone and (spare or SPIN_IS_TIMED) if settings.spinning is None else settings.spinning
+        spare = settings.workers_per_host == 1 and self.threads < cpus
+        self.spinning: bool = spare or SPIN_IS_TIMED if settings.spinning is None else settings.spinning
         self.brief: bool = settings.spinning is None and not spare
         self.max_batch: int = settings.max_batch or self.profile.max_batch
         self._engine_cache = settings.engine_cache
