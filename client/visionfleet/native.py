@@ -196,7 +196,7 @@ def machine() -> Machine:
     with errors():
         import onnxruntime  # noqa: PLC0415 - the lazy door
 
-        from shared.cores import available_cpus, cpu_quota  # noqa: PLC0415
+        from worker_service.engine.runtime.machine import available_cpus, cpu_quota  # noqa: PLC0415
 
         return Machine(available_cpus(), cpu_quota(), tuple(onnxruntime.get_available_providers()))
 
