@@ -41,13 +41,13 @@ class Crowd:
 class Cores(NamedTuple):
     """So many cores for all runs, and threads for a lone one."""
 
-    count: int
+    all: int
     threads: int
 
     def each(self, runs: int) -> int:
         """Threads for one of so many runs: those of a lone one, halved until there is a core for each; at least one."""
         threads = self.threads
-        while threads > 1 and threads * runs > self.count:
+        while threads > 1 and threads * runs > self.all:
             threads //= 2
         return threads
 
