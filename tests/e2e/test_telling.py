@@ -13,7 +13,7 @@ import requests
 from visionfleet import Client
 from visionfleet.errors import InvalidImage
 
-from tests.launcher import Launched, get_json
+from tests.launcher import Launched
 from tests.parity import pictures
 from tests.parity.foundation import FOLDER
 
@@ -68,7 +68,7 @@ def test_who_leaves_ends_the_writing(client: Client, system: Launched) -> None:
     assert given_up(system)[-1] < 800
     again = client.infer(pictures.read(pictures.NAMES[0]), MODEL, prompt="x", max_new_tokens=3)
     assert again.raw["tokens"] == 3
-    assert get_json(f"{system.base_url}/v1/jobs")["jobs"] == []
+    assert list(client.jobs.list(model=MODEL)) == []
 
 
 def given_up(system: Launched) -> list[int]:
