@@ -42,12 +42,17 @@ class WrittenText:
         image: width and height of the source in pixels.
         response: the text, or what it says under the name of its task.
         generated: how many tokens it took, and why it ended.
+        boxes: what it found, for texts that say where.
     """
 
     image: tuple[int, int]
     response: str | dict[str, Any]
     generated: dict[str, Any] = field(default_factory=dict)
+    boxes: Detections | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """``response``, ``tokens`` and ``finish_reason``."""
-        return envelope("lmm", self.image, {"response": self.response, **self.generated}, None)
+        """``response``, ``tokens`` and ``finish_reason``; ``predictions`` has a detection per box."""
+        body = {"response": self.response, **self.generated}
+        if self.boxes is not None:
+            body["predictions"] = self.boxes.rows()
+        return envelope("lmm", self.image, body, None)

@@ -91,7 +91,8 @@ def export(
 
 def write(folder: Path, manifest: dict[str, Any], answers: dict[str, np.ndarray]) -> None:
     """model.json with the hashes of the files that lie there, and the answers."""
-    beside = ("tokenizer.json", "chat_template.jinja", "preprocessor_config.json")
+    beside = ["tokenizer.json", "chat_template.jinja", "preprocessor_config.json", "moondream.json"]
+    beside += ["generation_config.json"] if "generation" not in manifest else []
     files = sorted(path for path in folder.iterdir() if path.suffix == ".onnx" or path.name in beside)
     hashes = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
     text = json.dumps({"id": folder.name, **manifest, "files": hashes, "licence": "Apache-2.0"}, indent=1)

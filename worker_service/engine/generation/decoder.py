@@ -57,8 +57,18 @@ class Cache:
 class Decoder:
     """One decoder, in one graph or two. Positions count from ``first_position``."""
 
-    def __init__(self, package: Package, runtime: Runtime, folder: str = "", first_position: int = 0) -> None:
-        """Raises ModelLoadFailed when the package has no such graphs."""
+    def __init__(
+        self,
+        package: Package,
+        runtime: Runtime,
+        folder: str = "",
+        first_position: int = 0,
+        beside: tuple[str, ...] = (),
+    ) -> None:
+        """``beside`` are outputs told of the last position behind its logits.
+
+        Raises ModelLoadFailed when the package has no such graphs.
+        """
         graphs = package.manifest.graphs
         names = (MERGED,) if folder + MERGED in graphs else TWO
         missing = [folder + name for name in names if folder + name not in graphs]
@@ -68,6 +78,7 @@ class Decoder:
             )
         opened = [runtime.open(package.graph(folder + name)) for name in names]
         self.first, self.then, self.first_position = opened[0], opened[-1], first_position
+        self._beside = beside
         for session in opened:
             if not session.signature.outputs or session.signature.outputs[0].name != LOGITS:
                 raise ModelLoadFailed(f"A decoder's first output is {LOGITS!r}. Seen: {session.signature}.")
@@ -103,6 +114,12 @@ class Decoder:
                 cache.past = {k: self.then.on_device(_filled(v.numpy(), 3 + filled)) for k, v in cache.past.items()}
         return logits
 
+    def width_of(self, size: int) -> int:
+        """How many numbers ``run`` tells of a row, for embeddings [.., size]. Raises InferenceFailed."""
+        one, place = np.ones((1, 1), np.int64), np.full((1, 1), self.first_position)
+        feeds: dict[str, Array] = {EMBEDS: np.zeros((1, 1, size), np.float32), MASK: one, POSITIONS: place}
+        return int(self.run(feeds, self.begin({})).shape[-1])
+
     def begin(self, given: Mapping[str, Array]) -> Cache:
         """An empty cache for rows that share ``given`` in all steps: what the encoder made of them, as a rule."""
         known = {spec.name: spec for session in (self.first, self.then) for spec in session.signature.inputs}
@@ -110,7 +127,10 @@ class Decoder:
         return Cache({name: self.first.on_device(array) for name, array in cast.items()})
 
     def run(self, feeds: Mapping[str, Array], cache: Cache) -> Array:
-        """[rows, vocabulary] float32 logits of the last position; the cache grows. Raises InferenceFailed."""
+        """[rows, vocabulary] float32 logits of the last position, what is told ``beside`` them behind; the cache grows.
+
+        Raises InferenceFailed.
+        """
         begins = not cache.past
         session = self.first if begins else self.then
         inputs = {spec.name: spec for spec in session.signature.inputs}
@@ -124,11 +144,15 @@ class Decoder:
         fed |= {name: np.ones([1] * len(inputs[name].shape), np.int64) for name in KEPT if name in inputs}
         if begins:
             fed |= {name: empty(spec.shape, rows, spec.dtype) for name, spec in inputs.items() if name.startswith(PAST)}
-        wanted = [LOGITS, *(o.name for o in session.signature.outputs if _is_wanted(o.name, begins=begins))]
+        wanted = [
+            LOGITS,
+            *self._beside,
+            *(o.name for o in session.signature.outputs if _is_wanted(o.name, begins=begins)),
+        ]
         found = session.run_bound(fed, kept, wanted)
-        logits = found.pop(LOGITS).numpy()
+        told = [np.asarray(found.pop(name).numpy()[:, -1], np.float32) for name in (LOGITS, *self._beside)]
         cache.past |= {PAST + name.removeprefix(PRESENT): value for name, value in found.items()}
-        return np.asarray(logits[:, -1], np.float32)
+        return told[0] if len(told) == 1 else np.concatenate(told, axis=-1)
 
 
 def _is_wanted(output: str, *, begins: bool) -> bool:

@@ -32,6 +32,7 @@ class Options(BaseModel):
     pad_token_id: int | None = None
     forced_bos_token_id: int | None = None
     forced_eos_token_id: int | None = None
+    suppress_tokens: tuple[int, ...] = ()
     max_new_tokens: int | None = Field(None, ge=1)
     max_length: int | None = Field(None, ge=2)
     context_length: int = Field(512, ge=2)
@@ -46,7 +47,9 @@ class Options(BaseModel):
     def _several(cls, value: Any) -> Any:
         return value if isinstance(value, (list, tuple)) else [value]
 
-    @field_validator("early_stopping", "length_penalty", "num_beams", "no_repeat_ngram_size", mode="before")
+    @field_validator(
+        "early_stopping", "length_penalty", "num_beams", "no_repeat_ngram_size", "suppress_tokens", mode="before"
+    )
     @classmethod
     def _unset(cls, value: Any, info: Any) -> Any:
         return cls.model_fields[info.field_name].default if value is None else value
@@ -65,6 +68,7 @@ class Ask:
     repetition_penalty: float = 1.0
     forced_first: int | None = None
     forced_last: int | None = None
+    suppressed: tuple[int, ...] = ()
     temperature: float = 0.0
     top_k: int = 0
     top_p: float = 1.0
@@ -105,6 +109,7 @@ def ask_of(params: GenerationParams, options: Options, prompt_length: int = 1) -
         repetition_penalty=options.repetition_penalty,
         forced_first=options.forced_bos_token_id,
         forced_last=options.forced_eos_token_id,
+        suppressed=options.suppress_tokens,
         temperature=params.temperature,
         top_k=params.top_k,
         top_p=params.top_p,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from worker_service.engine.family import WATCH, Watch
@@ -16,13 +17,16 @@ from worker_service.engine.generation.search import Reason, Search, Single, Step
 class Request:
     """What its row begins with, how to choose, and who waits.
 
-    ``embeds`` [length, size] is fed for the prompt where its tokens alone do not say what the model sees.
+    ``embeds`` [length, size] is fed for the prompt where its tokens alone do not say what the model sees. ``search``
+    makes a way of choosing of the family's own. Where the decoder tells more than logits, ``vocabulary`` of them are.
     """
 
     prompt: list[int]
     ask: Ask
     watch: Watch = WATCH
     embeds: Array | None = None
+    search: Callable[[], Search] | None = None
+    vocabulary: int | None = None
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,10 @@ class Run:
         self._stop, self._read = request.ask.stop, read
         self._reader = Reader(read, request.ask.stop, request.watch)
         self.left = False
-        if request.ask.beams > 1:  # beams overtake one another, so nothing is certain before the end
-            self.search: Search = Beams(request.prompt, request.ask, self._has_stop)
+        if request.search is not None:
+            self.search: Search = request.search()
+        elif request.ask.beams > 1:  # beams overtake one another, so nothing is certain before the end
+            self.search = Beams(request.prompt, request.ask, self._has_stop)
         else:
             self.search = Single(request.prompt, request.ask, self._reader.ends)
 
@@ -55,7 +61,7 @@ class Run:
         if self.request.watch.gone():
             self.left = True
             return Step([], [])
-        return self.search.advance(logits)
+        return self.search.advance(logits if self.request.search else logits[:, : self.request.vocabulary])
 
     def finished(self) -> Generated:
         """What has come out."""

@@ -28,6 +28,8 @@ def processed(scores: Scores, ids: Sequence[int], new: int, ask: Ask) -> Scores:
         scores[seen] = np.where(kept < 0, kept * ask.repetition_penalty, kept / ask.repetition_penalty)
     if ask.no_repeat:
         scores[_banned(ids, ask.no_repeat)] = NEVER
+    if ask.suppressed:
+        scores[list(ask.suppressed)] = NEVER
     if ask.forced_first is not None and new == 0:
         scores = _only(scores, ask.forced_first)
     if ask.forced_last is not None and new == ask.max_new_tokens - 1:
