@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from api_service.schemas.answers import Detection
 from api_service.schemas.base import Answer, InferenceRequest, Written
 
 Stop = Annotated[str, Field(min_length=1, max_length=200)]
@@ -47,3 +48,7 @@ class LmmAnswer(Answer):
     time: float = Field(description="Seconds from the request's arrival to its answer.")
     image: dict[str, Any]
     response: str | dict[str, Any]
+    predictions: list[Detection] | None = Field(
+        default=None,
+        description="Boxes, from models that say where: Moondream2's `detect: ...`, PaliGemma's `detect ...`.",
+    )

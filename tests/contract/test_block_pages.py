@@ -61,6 +61,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "gaze/L2CS": {"image": SIZE, "predictions": [{"face": {**BOX, "landmarks": []}, "yaw": 0.1, "pitch": 0.0}]},
     "easy_ocr/english_g2": {"image": SIZE, "result": "EXIT", "predictions": [BOX]},
     "pp_ocr/small-small": {"image": SIZE, "result": "EXIT", "predictions": [BOX]},
+    "moondream2/moondream2_2b_jul24": {"image": SIZE, "response": {}, "predictions": [BOX]},
     "yolo_world/v2-s": {"image": SIZE, "predictions": [BOX]},
     "sam2/hiera_tiny": {
         "image": SIZE,

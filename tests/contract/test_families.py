@@ -25,7 +25,7 @@ from worker_service.settings import EngineSettings
 
 OF_GRAPHS = [family for family in registry() if isinstance(family, OfGraphs) and examples.EXAMPLES[family.name]().net]
 NO_PREDICTIONS = ("depth-estimation", "embedding")
-NO_PICTURE = ("clip", "trocr", "florence-2", "smolvlm", "paligemma")
+NO_PICTURE = ("clip", "trocr", "florence-2", "smolvlm", "paligemma", "moondream2")
 each_family = pytest.mark.parametrize("family", list(registry()), ids=lambda family: family.name)
 # Of several graphs none tells whose it is, and model.json names the family; they are kept whole, in one size.
 each_of_one_graph = pytest.mark.parametrize(

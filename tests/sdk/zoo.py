@@ -40,6 +40,8 @@ CORE = {
     "gaze/L2CS": "l2cs",
     "faces/yunet": "yunet",
     "smolvlm2/smolvlm-2.2b-instruct": "smolvlm",
+    "moondream2/moondream2_2b_jul24": "moondream2",
+    "paligemma2-3b-pt-224": "paligemma",
 }
 """Core models, by the ids that the SDK's methods lead to."""
 

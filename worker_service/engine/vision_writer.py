@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -94,16 +94,25 @@ class VisionWriter(ABC):
 
     def open(self) -> Writing:
         """A run of many steps that others may join."""
-        return Writing(Loop(self._decoder, self.tokenizer.text, self._embed), self._begin)
+        return Writing(Loop(self._decoder, self.said, self._embed), self._begin)
 
     def infer(self, batch: Sequence[Prepared]) -> list[Raw]:
         """See all images, then write all texts together. Raises InferenceFailed."""
         return write(self.open(), batch)
 
     def postprocess(self, raw: Raw, prepared: Prepared, params: GenerationParams) -> WrittenText:
-        """The text. Raises DeadlineExceeded when nobody had waited for its end."""
+        """The answer. Raises DeadlineExceeded when nobody had waited for its end."""
         found = unpacked(raw)
-        return WrittenText(prepared.image, found.text.strip(), account(found))
+        return replace(self.answer(found.text.strip(), prepared, params), generated=account(found))
+
+    def answer(self, text: str, prepared: Prepared, params: GenerationParams) -> WrittenText:
+        """What the text says."""
+        del params
+        return WrittenText(prepared.image, text)
+
+    def said(self, ids: Sequence[int]) -> str:
+        """Tokens as text."""
+        return self.tokenizer.text(ids)
 
     def see(self, tensors: Mapping[str, Array]) -> Array:
         """[pictures, length, size] features of one image. Raises InferenceFailed."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from visionfleet.errors import BadAnswer
 from visionfleet.results.base import Result, common
+from visionfleet.results.detection import Box, detections
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,11 +20,13 @@ class Writing(Result):
 
     Attributes:
         response: a text; for models with tasks, the task with its answer: a text, or lists of places and labels.
+        boxes: what was found, where the model says where (Moondream2's ``detect: ...``, PaliGemma's places).
     """
 
     TASK: ClassVar[str] = "lmm"
 
     response: str | Mapping[str, Any]
+    boxes: Sequence[Box] = ()
 
     @property
     def text(self) -> str:
@@ -35,8 +38,14 @@ class Writing(Result):
 
     @override
     def rows(self) -> list[dict[str, Any]]:
-        """One row with the text."""
-        return [{"text": self.text}]
+        """One row per box; one with the text where there are none."""
+        if not self.boxes:
+            return [{"text": self.text}]
+        return [
+            {"text": box.class_name, "confidence": box.confidence, "x": box.x, "y": box.y, "width": box.width,
+             "height": box.height}
+            for box in self.boxes
+        ]  # fmt: skip
 
 
 def writing(model: str, body: Mapping[str, Any], timings: Mapping[str, float]) -> Writing:
@@ -44,4 +53,5 @@ def writing(model: str, body: Mapping[str, Any], timings: Mapping[str, float]) -
     response = body.get("response")
     if not isinstance(response, (str, Mapping)):
         raise BadAnswer("The answer holds no response.")
-    return Writing(**common(Writing.TASK, model, body, timings), response=response)
+    boxes = detections(model, body, timings).boxes if body.get("predictions") is not None else ()
+    return Writing(**common(Writing.TASK, model, body, timings), response=response, boxes=boxes)

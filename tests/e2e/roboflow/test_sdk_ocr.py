@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -66,14 +67,38 @@ def test_smolvlm(newest: Sdk) -> None:
     assert newest.call("infer_lmm", image(reading.FOLDER / "tall.jpg"), **asked)["response"] != said
 
 
+def test_moondream(newest: Sdk) -> None:
+    asked = {"model_id": "moondream2/moondream2_2b_jul24", "max_new_tokens": 12}
+    for prompt in ("caption: short", "what is it?"):
+        assert isinstance(newest.call("infer_lmm", image(ODD), prompt=prompt, **asked)["response"], str)
+    found = newest.call("infer_lmm", image(ODD), prompt="detect: a boat", **asked)
+    assert [each["class"] for each in found["predictions"]] == ["a boat"] * 4
+    assert len(found["response"]["detect"]["bboxes"]) == 4
+    points = newest.call("infer_lmm", image(ODD), prompt="point: a boat", **asked)["response"]["point"]["points"]
+    assert len(points) == 6
+    assert all(0 <= x <= 333 and 0 <= y <= 217 for x, y in points)
+
+
+def test_paligemma(newest: Sdk) -> None:
+    asked = {"model_id": "paligemma2-3b-pt-224", "prompt": "detect boat ; dog", "max_new_tokens": 400}
+    found = newest.call("infer_lmm", image(ODD), **asked)
+    runs = re.findall(r"(?<!\d>)<loc(\d{4})><loc(\d{4})><loc(\d{4})><loc(\d{4})>(?!<loc)", found["response"])
+    assert runs
+    places = [[int(place) / 1024 for place in run] for run in runs]  # y0, x0, y1, x1
+    centres = [((left + right) / 2 * 333, (top + bottom) / 2 * 217) for top, left, bottom, right in places]
+    assert [(each["x"], each["y"]) for each in found["predictions"]] == [pytest.approx(each) for each in centres]
+
+
 def test_blocks_read_and_answer(newest: Sdk) -> None:
     steps = [
+        {"type": "roboflow_core/moondream2@v1", "name": "find", "images": "$inputs.image", "prompt": "a boat"},
         {"type": "roboflow_core/ocr_model@v1", "name": "read", "images": "$inputs.image"},
         {"type": "roboflow_core/smolvlm2@v1", "name": "ask", "images": "$inputs.image", "prompt": "what is it?"},
     ]
     outputs = [
         {"type": "JsonField", "name": "text", "selector": "$steps.read.result"},
         {"type": "JsonField", "name": "words", "selector": "$steps.read.predictions"},
+        {"type": "JsonField", "name": "found", "selector": "$steps.find.predictions"},
         {"type": "JsonField", "name": "said", "selector": "$steps.ask.parsed_output"},
     ]
     inputs = [{"type": "WorkflowImage", "name": "image"}]
@@ -83,6 +108,7 @@ def test_blocks_read_and_answer(newest: Sdk) -> None:
     assert row["text"] == newest.call("ocr_image", page, model="doctr")["result"]
     assert [word["class"] for word in row["words"]["predictions"]] == row["text"].split()
     assert row["said"]
+    assert {each["class"] for each in row["found"]["predictions"]} == {"a boat"}
 
 
 def test_pp_ocr(newest: Sdk, tmp_path: Path) -> None:

@@ -225,6 +225,10 @@ def paligemma() -> Example:
     return Example({}, net="paligemma")
 
 
+def moondream2() -> Example:
+    return Example({}, net="moondream2")
+
+
 def yolo_world() -> Example:
     return Example({}, net="yolo-world")
 
@@ -290,6 +294,7 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "florence-2": florence_2,
     "smolvlm": smolvlm,
     "paligemma": paligemma,
+    "moondream2": moondream2,
     "yolo-world": yolo_world,
     "grounding-dino": grounding_dino,
     "owlv2": owlv2,

@@ -197,9 +197,12 @@ class Moondream2Model:
 
 
 def task_of(prompt: str) -> tuple[str, str]:
-    """A task and its words: ``caption``, ``caption: short``, ``detect: boats``, ``point: a boat``; else a question."""
+    """A task and its words: ``caption`` or ``<CAPTION>``, ``caption: short``, ``detect: boats``, ``point: a boat``.
+
+    What begins with none of these is a question.
+    """
     head, colon, words = prompt.partition(":")
-    task, words = head.strip().lower(), words.strip()
+    task, words = head.strip(" <>").lower(), words.strip()
     if task == CAPTION or not prompt.strip():
         return CAPTION, words.lower() or "normal"
     if colon and words and task in (DETECT, POINT, QUERY):

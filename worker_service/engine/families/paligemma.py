@@ -6,24 +6,27 @@ The image's features come first, then the prompt and a line's end. The decoder l
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from typing_extensions import override
 
 from shared.errors import ModelLoadFailed
 from worker_service.engine.artifacts import Package
-from worker_service.engine.family import Family, Guess, Image, Model
+from worker_service.engine.family import Family, Guess, Image, Model, Prepared
 from worker_service.engine.generation.decoder import EMBEDS, MASK, MERGED
 from worker_service.engine.generation.seen import HALF, guess_image
+from worker_service.engine.located import located
 from worker_service.engine.params import GenerationParams
 from worker_service.engine.runtime.session import Runtime
 from worker_service.engine.runtime.signature import GraphSignature
+from worker_service.engine.text_results import WrittenText
 from worker_service.engine.vision.fit import Geometry, fit
 from worker_service.engine.vision_writer import VISION, Array, VisionWriter, VisionWriterFamily
 
 SIDE = 224
 STATES = "encoder_hidden_states"
+MARKS = ("<bos>", "<eos>", "<pad>", "<image>")
 
 
 class PaliGemmaModel(VisionWriter):
@@ -42,6 +45,17 @@ class PaliGemmaModel(VisionWriter):
     def pictures(self, image: Image) -> tuple[dict[str, Array], Geometry, str]:
         tensor, geometry = fit(image, self.manifest.input)
         return {self._input: tensor}, geometry, self.image_token
+
+    @override
+    def said(self, ids: Sequence[int]) -> str:
+        text = self.tokenizer.text(ids, special=True)  # some tokenizers count places among their special tokens
+        for mark in MARKS:
+            text = text.replace(mark, "")
+        return text
+
+    @override
+    def answer(self, text: str, prepared: Prepared, params: GenerationParams) -> WrittenText:
+        return WrittenText(prepared.image, text, boxes=located(text, params.prompt, prepared.image))
 
     @override
     def words(self, prompt: str, pictures: str) -> str:

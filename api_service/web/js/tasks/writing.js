@@ -4,6 +4,8 @@ import { el } from "../dom.js";
 import { plural } from "../format.js";
 import { drawBoxes } from "../views/boxes.js";
 
+const POINT = 3;
+
 export const writing = {
   name: "lmm",
   title: "Ask a question",
@@ -24,9 +26,14 @@ function said({ response }) {
 }
 
 function draw(overlay, answer, view) {
-  const { bboxes, labels, bboxes_labels: names = labels } = said(answer);
-  if (!bboxes) return;
-  const predictions = bboxes.map(([x0, y0, x1, y1], index) => ({
+  const predictions = answer.predictions ?? named(said(answer));
+  if (predictions.length) drawBoxes(overlay, { predictions }, view);
+}
+
+/** Boxes that are named in the answer itself; points are small ones. */
+function named({ bboxes, points, labels, bboxes_labels: names = labels }) {
+  const places = bboxes ?? points?.map(([x, y]) => [x - POINT, y - POINT, x + POINT, y + POINT]) ?? [];
+  return places.map(([x0, y0, x1, y1], index) => ({
     x: (x0 + x1) / 2,
     y: (y0 + y1) / 2,
     width: Math.abs(x1 - x0), // a model may name corners in any order
@@ -34,7 +41,6 @@ function draw(overlay, answer, view) {
     class: names[index] || "region",
     class_id: [...new Set(names)].indexOf(names[index]),
   }));
-  drawBoxes(overlay, { predictions }, view);
 }
 
 function list(answer) {
