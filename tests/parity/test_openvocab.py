@@ -56,29 +56,29 @@ def said(phrase: str) -> set[str]:
     return set(phrase.replace("[SEP]", " ").replace(".", " ").split())
 
 
+@pytest.mark.parametrize("net", ["grounding-dino", "grounding-dino-authors"])
 @pytest.mark.parametrize("name", PROMPTED)
 @pytest.mark.parametrize("number", range(len(CAPTIONS)))
-def test_grounding_dino(engine: Engine, name: str, number: int) -> None:
+def test_grounding_dino(engine: Engine, name: str, number: int, net: str) -> None:
     """All boxes of the reference whose phrase has a word, each with a text that has a word of its phrase."""
-    known = answers("grounding-dino")
+    known = answers(net)
     boxes, scores, phrases, (box, word) = (
         known[f"{name}.{number}.{key}"] for key in ("boxes", "scores", "phrases", "thresholds")
     )
     texts = [text.strip() for text in CAPTIONS[number].split(".") if text.strip()]
     named = np.array([bool(said(phrase)) for phrase in phrases])
-    found = result(
-        engine, "grounding-dino", name, {"texts": texts, "confidence": float(box), "text_threshold": float(word)}
-    )
+    found = result(engine, net, name, {"texts": texts, "confidence": float(box), "text_threshold": float(word)})
     order = compare(found, boxes[named], scores[named], f"{name} {number}")
     for class_id, phrase in zip(found.class_ids, phrases[named][order], strict=True):
         assert said(phrase) & set(texts[class_id].split()), (phrase, texts[class_id])
 
 
+@pytest.mark.parametrize("net", ["owlv2", "owlv2-joint"])
 @pytest.mark.parametrize("name", PROMPTED)
-def test_owlv2_by_texts(engine: Engine, name: str) -> None:
-    wanted = answers("owlv2")
+def test_owlv2_by_texts(engine: Engine, name: str, net: str) -> None:
+    wanted = answers(net)
     threshold = float(wanted[f"{name}.threshold"][0])
-    found = result(engine, "owlv2", name, {"texts": QUERIES, "confidence": threshold})
+    found = result(engine, net, name, {"texts": QUERIES, "confidence": threshold})
     order = compare(found, wanted[f"{name}.boxes"], wanted[f"{name}.scores"], name)
     assert found.class_ids.tolist() == wanted[f"{name}.labels"][order].tolist()
 

@@ -78,8 +78,8 @@ def pieces(path: Path) -> Tokenizer:
     return tokenizer
 
 
-def grounding_dino(folder: Path) -> None:
-    """Swin, BERT and the fusion of both."""
+def grounding_dino(folder: Path, *, authors: bool = False) -> None:
+    """Swin, BERT and the fusion of both; with ``authors`` behind the inputs and outputs of their own exporter."""
     tokenizer = pieces(folder / "tokenizer.json")
     backbone = {
         "model_type": "swin",
@@ -117,7 +117,10 @@ def grounding_dino(folder: Path) -> None:
     }
     axes = {name: {0: "batch"} for name in ("pixel_values", "pixel_mask", "logits", "pred_boxes")}
     axes |= {name: {0: "batch", 1: "tokens"} for name in ("input_ids", "token_type_ids", "attention_mask")}
-    export(folder / "model.onnx", Answers(_ground, net), inputs, ["logits", "pred_boxes"], axes)
+    if authors:
+        export_as_authors(folder / "model.onnx", net, ids, special)
+    else:
+        export(folder / "model.onnx", Answers(_ground, net), inputs, ["logits", "pred_boxes"], axes)
     net.eval()  # the exporter leaves it in training, where dropout is on
     answers: dict[str, np.ndarray] = {}
     for name in PROMPTED:
@@ -140,6 +143,34 @@ def grounding_dino(folder: Path) -> None:
     write(folder, {"task": TASK, "family": "grounding-dino", "input": {**image, "mean": MEAN, "std": STD}}, answers)
 
 
+def export_as_authors(path: Path, net: Any, ids: torch.Tensor, special: Any) -> None:
+    """``img``, and which token sees which and where each stands in its phrase as inputs instead of inside."""
+    generator = modeling_grounding_dino.generate_masks_with_special_tokens_and_transfer_map
+    seen, places = blocks(ids, special)
+    inputs = {
+        "img": torch.randn(1, 3, SIZE, SIZE),
+        "input_ids": ids,
+        "attention_mask": torch.ones_like(ids, dtype=torch.bool),
+        "position_ids": places,
+        "token_type_ids": torch.zeros_like(ids),
+        "text_token_mask": seen,
+    }
+    tokens = ("input_ids", "attention_mask", "position_ids", "token_type_ids")
+    axes = {name: {0: "batch_size", 1: "seq_len"} for name in tokens}
+    axes |= {"text_token_mask": {0: "batch_size", 1: "seq_len", 2: "seq_len"}}
+    axes |= {name: {0: "batch_size"} for name in ("img", "logits", "boxes")}
+    export(path, Answers(_ground_as_authors, net), inputs, ["logits", "boxes"], axes)
+    modeling_grounding_dino.generate_masks_with_special_tokens_and_transfer_map = generator
+
+
+def _ground_as_authors(net: Any, pixels: Any, *texts: Any) -> Any:
+    ids, mask, places, types, seen = texts
+    modeling_grounding_dino.generate_masks_with_special_tokens_and_transfer_map = lambda *_, **__: (seen, places)
+    whole = torch.ones(pixels.shape[0], SIZE, SIZE, dtype=torch.long)
+    found = net(pixel_values=pixels, input_ids=ids, token_type_ids=types, attention_mask=mask.long(), pixel_mask=whole)
+    return found.logits, found.pred_boxes
+
+
 def _ground(net: Any, pixels: Any, ids: Any, types: Any, mask: Any, pixel_mask: Any) -> Any:
     found = net(pixel_values=pixels, input_ids=ids, token_type_ids=types, attention_mask=mask, pixel_mask=pixel_mask)
     return found.logits, found.pred_boxes
@@ -152,6 +183,30 @@ def owl_net(tokenizer: Tokenizer) -> Owlv2ForObjectDetection:
     text |= {"eos_token_id": tokenizer.token_to_id("<|endoftext|>")}
     vision = {**common, "image_size": SIZE, "patch_size": 16}
     return seeded(Owlv2ForObjectDetection(Owlv2Config(text_config=text, vision_config=vision, projection_dim=32)))
+
+
+def owlv2_joint(folder: Path) -> None:
+    """Optimum's one graph: its inputs, its outputs, its open axes."""
+    tokenizer = words(folder / "tokenizer.json")
+    net = owl_net(tokenizer)
+    ids = torch.randint(1, tokenizer.get_vocab_size(), (2, 16))
+    inputs = {
+        "input_ids": ids,
+        "pixel_values": torch.randn(1, 3, SIZE, SIZE),
+        "attention_mask": torch.ones_like(ids),
+    }
+    axes = {name: {0: "text_batch_size", 1: "sequence_length"} for name in ("input_ids", "attention_mask")}
+    axes |= {"pixel_values": {0: "image_batch_size", 1: "num_channels", 2: "height", 3: "width"}}
+    axes |= {"logits": {0: "image_batch_size", 2: "num_queries"}, "text_embeds": {0: "text_batch_size"}}
+    axes |= {name: {0: "image_batch_size"} for name in ("objectness_logits", "pred_boxes", "image_embeds")}
+    outputs = ["logits", "objectness_logits", "pred_boxes", "text_embeds", "image_embeds"]
+    export(folder / "model.onnx", Answers(_owl_joint, net), inputs, outputs, axes)
+    owl_answers(folder, tokenizer, net)
+
+
+def _owl_joint(net: Any, ids: Any, pixels: Any, mask: Any) -> Any:
+    found = net(input_ids=ids, pixel_values=pixels, attention_mask=mask)
+    return found.logits, found.objectness_logits, found.pred_boxes, found.text_embeds, found.image_embeds
 
 
 def owlv2(folder: Path) -> None:
@@ -174,6 +229,11 @@ def owlv2(folder: Path) -> None:
         ["text_embeds"],
         {name: {0: "texts"} for name in ("input_ids", "attention_mask", "text_embeds")},
     )
+    owl_answers(folder, tokenizer, net)
+
+
+def owl_answers(folder: Path, tokenizer: Tokenizer, net: Owlv2ForObjectDetection) -> None:
+    """What transformers finds on every picture, and the manifest."""
     processor = Owlv2ImageProcessorPil(size={"height": SIZE, "width": SIZE})
     net.eval()
     answers: dict[str, np.ndarray] = {}
@@ -257,6 +317,8 @@ def yolo_world(folder: Path) -> None:
 
 CASES: dict[str, Callable[[Path], None]] = {
     "grounding-dino": grounding_dino,
+    "grounding-dino-authors": lambda folder: grounding_dino(folder, authors=True),
     "owlv2": owlv2,
+    "owlv2-joint": owlv2_joint,
     "yolo-world": yolo_world,
 }

@@ -15,6 +15,7 @@ from tests.parity import foundation, pictures
 from tests.unit.engine import examples
 from worker_service.engine.engine import Engine
 from worker_service.engine.families.grounding_dino import phrases
+from worker_service.engine.format import Wanted, propose
 from worker_service.settings import EngineSettings
 
 TASK = "open-vocabulary-detection"
@@ -147,3 +148,33 @@ def test_what_examples_are_remembered_is_counted(tmp_path: Path) -> None:
     once = engine.get("m").bytes
     answer(engine, "m", **params)
     assert before < once == engine.get("m").bytes
+
+
+def joint(folder: Path, **fields: Any) -> Path:
+    """OWLv2 in one graph."""
+    made = shutil.copytree(foundation.FOLDER / "owlv2-joint", folder / "m")
+    stated = json.loads((made / "model.json").read_bytes())
+    (made / "model.json").write_text(json.dumps({**stated, "id": "m", **fields}))
+    return made
+
+
+def test_owlv2_in_one_graph_is_recognised(tmp_path: Path) -> None:
+    folder = joint(tmp_path)
+    (folder / "model.json").unlink()
+    proposal = propose(folder / "model.onnx", Wanted("m"))
+    assert (proposal.manifest.family, proposal.manifest.task) == ("owlv2", TASK)
+    assert (proposal.manifest.input.width, set(proposal.manifest.files)) == (960, {"weights.onnx", "tokenizer.json"})
+
+
+def test_owlv2_in_one_graph_takes_any_number_of_texts_and_no_examples(tmp_path: Path) -> None:
+    joint(tmp_path)
+    engine = engine_of(tmp_path)
+    texts = ["a red circle", "square", "a photo of a star", "a", "b"]
+    whole = answer(engine, "m", texts=texts, confidence=0.0, class_agnostic_nms=False, iou_threshold=1.0)
+    assert set(whole.labels) == set(texts)
+    alone = [answer(engine, "m", texts=[text], confidence=0.0, iou_threshold=1.0).scores.max() for text in texts]
+    assert whole.scores.max() == pytest.approx(max(alone), abs=1e-5)
+    box = {"x": 80, "y": 80, "w": 60, "h": 60, "name": "a"}
+    refused = answer(engine, "m", training=[{"image": pictures.read("exact.jpg"), "boxes": [box]}])
+    assert isinstance(refused, InvalidRequest)
+    assert "image.onnx" in refused.message

@@ -198,7 +198,8 @@ class ClipFamily:
         """1.0 for a joint graph with Hugging Face's names."""
         outputs = {spec.name for spec in signature.outputs}
         both = all(outputs & set(names) for names in EMBEDS.values())
-        return 1.0 if both and {"pixel_values", "input_ids"} <= {spec.name for spec in signature.inputs} else None
+        takes = {"pixel_values", "input_ids"} <= {spec.name for spec in signature.inputs}
+        return 1.0 if both and takes and "pred_boxes" not in outputs else None  # which OWL answers, too
 
     def guess(self, signature: GraphSignature) -> Guess:
         """OpenAI's preprocessing."""

@@ -1,7 +1,8 @@
 """OWLv2: finds what texts say, or what looks like boxes that were drawn on other images.
 
 ``image.onnx`` answers for each patch an objectness, a box, a class embedding, and the shift and scale that make a logit
-of a cosine; ``textual.onnx`` with ``tokenizer.json`` turns texts into embeddings of the same space. Of an example box
+of a cosine; ``textual.onnx`` with ``tokenizer.json`` turns texts into embeddings of the same space. Or one graph
+(``model.onnx``) takes an image and texts, and finds by texts alone: see ``owl_joint.py``. Of an example box
 the embedding is that of the box which overlaps it most, the surest of those that do so nearly as well. Scores: of texts
 the sigmoid of the logit, as in transformers; of examples (cosine + 1) / 2, as Roboflow has it.
 """
@@ -11,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import cv2
 import numpy as np
 from typing_extensions import override
 
@@ -31,13 +31,13 @@ from worker_service.engine.open_vocabulary import (
     normalised,
 )
 from worker_service.engine.owl_examples import ExampleVectors, OwlParams, best_of
+from worker_service.engine.owl_input import MEAN, SIDE, STD, corners, fitted
+from worker_service.engine.owl_joint import OwlJointModel, is_joint
 from worker_service.engine.runtime.session import Runtime
 from worker_service.engine.runtime.signature import GraphSignature
 from worker_service.engine.tokens import FILE
 from worker_service.engine.vision.candidates import Candidates
-from worker_service.engine.vision.fit import Geometry
 from worker_service.engine.vision.layouts import sigmoid
-from worker_service.engine.vision.nms import centre_to_corners
 
 IMAGE, TEXTUAL = "image.onnx", "textual.onnx"
 CONTEXT = 16
@@ -48,7 +48,6 @@ OUTPUTS = {
     "shift": ("logit_shift", "shift"),
     "scale": ("logit_scale", "scale"),
 }
-MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
 
 class Owlv2Model(OpenModel):
@@ -78,10 +77,10 @@ class Owlv2Model(OpenModel):
 
     def decoded(self, image: Image) -> tuple[Floats, Floats, Floats]:
         """Boxes [n, 4] in pixels of the image, objectness [n] and embeddings [n, width] of an image."""
-        tensor, geometry = self._fitted(image)
+        tensor, geometry = fitted(image, self.manifest.input)
         (raw,) = self._batcher.run([{self.input.name: tensor}])
         found = {what: raw[place] for what, place in self._places.items()}
-        boxes = geometry.boxes_to_source(self._corners(found["boxes"]))
+        boxes = geometry.boxes_to_source(corners(found["boxes"], self.manifest.input))
         return boxes, sigmoid(found["objectness"].reshape(-1)), normalised(found["embeds"])
 
     @override
@@ -93,7 +92,7 @@ class Owlv2Model(OpenModel):
     def preprocess(self, image: Image, params: OpenParams) -> Asked:
         """As HF's processor: black below and right to a square, a Gaussian against aliasing, then bilinear."""
         assert isinstance(params, OwlParams)  # noqa: S101 - its own params
-        tensor, geometry = self._fitted(image)
+        tensor, geometry = fitted(image, self.manifest.input)
         asked = params.classes or params.asked or self.manifest.labels
         if asked and not params.training and self._side is None:
             raise InvalidRequest("This model has no text side: give examples, or add textual.onnx and tokenizer.json.")
@@ -115,9 +114,9 @@ class Owlv2Model(OpenModel):
         embeds = normalised(found["embeds"].astype(np.float32))
         scores, ids = self._scored(embeds, found, prepared.texts, params)
         kept = np.flatnonzero(scores > params.floor)
-        return Candidates(self._corners(found["boxes"][kept]), scores[kept], ids[kept], no_extras(len(kept))).best(
-            params.max_candidates
-        )
+        return Candidates(
+            corners(found["boxes"][kept], self.manifest.input), scores[kept], ids[kept], no_extras(len(kept))
+        ).best(params.max_candidates)
 
     def _scored(
         self, embeds: Floats, found: Mapping[str, Array], texts: tuple[str, ...], params: Any
@@ -134,45 +133,24 @@ class Owlv2Model(OpenModel):
         scores = sigmoid(logits.astype(np.float32))
         return scores.max(axis=1), scores.argmax(axis=1)
 
-    def _corners(self, boxes: Array) -> Floats:
-        spec = self.manifest.input
-        scale = np.array([spec.width, spec.height, spec.width, spec.height], np.float32)
-        return np.asarray(centre_to_corners(boxes.astype(np.float32)) * scale, np.float32)
-
-    def _fitted(self, image: Image) -> tuple[Floats, Geometry]:
-        spec = self.manifest.input
-        rows, columns = image.shape[:2]
-        side = max(rows, columns)
-        square = np.zeros((side, side, 3), np.float32)
-        square[:rows, :columns] = image[..., ::-1]
-        square *= np.float32(spec.scale)
-        factor = side / spec.width
-        if factor > 1:
-            sigma = (factor - 1) / 2
-            width = 2 * int(4 * sigma + 0.5) + 1
-            square = np.asarray(cv2.GaussianBlur(square, (width, width), sigma, borderType=cv2.BORDER_REFLECT_101))
-        small = cv2.resize(square, (spec.width, spec.height), interpolation=cv2.INTER_LINEAR)
-        tensor = (np.asarray(small, np.float32) - np.array(spec.mean, np.float32)) / np.array(spec.std, np.float32)
-        gain = spec.width / side
-        return np.ascontiguousarray(tensor.transpose(2, 0, 1), np.float32), Geometry(gain, gain, 0, 0, columns, rows)
-
 
 class Owlv2Family:
-    """Recognises an image side with embeddings, boxes, shift and scale."""
+    """Recognises an image side with embeddings, boxes, shift and scale, or one graph for images and texts."""
 
     name = "owlv2"
     task = TASK
     layouts = ((IMAGE, TEXTUAL), (IMAGE,))
 
     def matches(self, signature: GraphSignature) -> float | None:
-        """No single graph under another name is read."""
-        del signature
-        return None
+        """1.0 for a graph of images and texts that tells objectness, which OWL-ViT's does not."""
+        objectness = any(spec.name == "objectness_logits" for spec in signature.outputs)
+        return (1.0 if objectness else 0.5) if is_joint(signature) else None
 
     def guess(self, signature: GraphSignature) -> Guess:
-        """Never asked: it matches none."""
-        del signature
-        return Guess(classes=0)
+        """The original's preprocessing at the graph's size."""
+        image = next((spec for spec in signature.inputs if len(spec.shape) == 4), None)
+        unsure = ("family: OWL-ViT's graphs look like OWLv2's, and their images are prepared otherwise.",)
+        return _guess((image and image.fixed(3)) or SIDE, unsure=unsure if self.matches(signature) != 1 else ())
 
     def matches_graphs(self, graphs: Mapping[str, GraphSignature]) -> float | None:
         """1.0 for the image side's outputs."""
@@ -181,13 +159,16 @@ class Owlv2Family:
 
     def guess_graphs(self, graphs: Mapping[str, GraphSignature]) -> Guess:
         """The original's preprocessing at the graph's size."""
-        side = graphs[IMAGE].inputs[0].fixed(3) or 960
-        image = {"width": side, "height": side, "resize": "stretch", "mean": MEAN, "std": STD}
-        return Guess(classes=0, input=image, beside=(FILE,))
+        return _guess(graphs[IMAGE].inputs[0].fixed(3) or SIDE)
 
     def load(self, package: Package, runtime: Runtime) -> Model[OpenParams]:
         """Open the graphs. Raises ModelLoadFailed."""
-        return Owlv2Model(package, runtime)
+        return (Owlv2Model if IMAGE in package.manifest.graphs else OwlJointModel)(package, runtime)
+
+
+def _guess(side: int, unsure: tuple[str, ...] = ()) -> Guess:
+    image = {"width": side, "height": side, "resize": "stretch", "mean": MEAN, "std": STD}
+    return Guess(classes=0, input=image, beside=(FILE,), unsure=unsure)
 
 
 FAMILY: Family = Owlv2Family()
