@@ -40,6 +40,8 @@ class Places:
         probe = np.zeros((1, size), np.float32)
         self._bins = int(_run(self._read_at, probe).shape[-1])
         self._sizes = int(_run(self._read_size, probe).shape[-1])
+        for first in (vocabulary, vocabulary + self._bins):  # a graph that fails does so at load
+            self.embedded(first)
 
     def coordinate(self, mind: Array) -> int:
         """The number of the coordinate that [size] features tell."""
