@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from tokenizers import AddedToken, Tokenizer
+from tokenizers import Tokenizer
 from transformers import (
     BartConfig,
     Florence2Config,
@@ -22,11 +22,11 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from transformers.models.florence2.configuration_florence2 import Florence2VisionConfig
 
 from tests.parity import florence, pictures
-from tests.parity.foundation import FOLDER
 from tests.parity.generation import TOKENS
 from tests.parity.reference.decoders import causal_mask, ended, export_two, merge
-from tests.parity.reference.foundation_cases import Answers, export, opened, seeded, write
-from tests.parity.reference.generation_cases import END, PAD, START, lively, roberta_words
+from tests.parity.reference.foundation_cases import Answers, export, kept, opened, seeded, write
+from tests.parity.reference.generation_cases import END, PAD, START, lively
+from tests.parity.reference.words import ROBERTA, byte_pairs
 
 SIZE, SEEN = 64, 5
 BEAMS: dict[str, Any] = {"num_beams": 3, "max_new_tokens": 60, "no_repeat_ngram_size": 3, "early_stopping": True}
@@ -37,35 +37,18 @@ PARSERS = {
 
 
 def run(cache: Path, only: str) -> Iterator[str]:
-    """Write the case; ``cache`` is not needed."""
+    """Write the cases; ``cache`` is not needed."""
     del cache
-    if only in ("all", "florence2"):
-        torch.manual_seed(9)
-        (FOLDER / "florence2").mkdir(parents=True, exist_ok=True)
-        florence2(FOLDER / "florence2")
-        yield "florence2"
+    return kept(CASES, only)
 
 
 def words(path: Path) -> Tokenizer:
     """BART's kind, with Florence's tokens for places."""
-    tokenizer = roberta_words(path)
     marks = ["<od>", "</od>", "<ocr>", "</ocr>", "<cap>", "</cap>", "<ncap>", "</ncap>", "<dcap>", "</dcap>"]
     marks += ["<grounding>", "</grounding>", "<seg>", "</seg>", "<sep>", "<region_cap>", "</region_cap>"]
-    marks += [
-        "<region_to_desciption>",
-        "</region_to_desciption>",
-        "<proposal>",
-        "</proposal>",
-        "<poly>",
-        "</poly>",
-        "<and>",
-    ]
-    places = [f"<loc_{i}>" for i in range(1000)]
-    tokenizer.add_special_tokens(
-        [AddedToken(each, special=True, normalized=False) for each in (*marks, *places, "<image>")]
-    )
-    tokenizer.save(str(path))
-    return tokenizer
+    marks += ["<region_to_desciption>", "</region_to_desciption>", "<proposal>", "</proposal>", "<poly>", "</poly>"]
+    marks += ["<and>", *(f"<loc_{i}>" for i in range(1000)), "<image>"]
+    return byte_pairs(path, marks, ROBERTA)
 
 
 def padding_mask(inputs_embeds: torch.Tensor, attention_mask: torch.Tensor | None, **_: Any) -> torch.Tensor | None:
@@ -203,6 +186,9 @@ def graphs(folder: Path, net: Any) -> None:
     export_two(folder, (net, call), ("inputs_embeds", torch.randn(2, 3, 48)), states, 2, masked=True)
     merge(folder)
     modeling_bart.create_causal_mask, modeling_bart.create_bidirectional_mask = usual
+
+
+CASES: dict[str, Callable[[Path], None]] = {"florence2": florence2}
 
 
 CASES: dict[str, Callable[[Path], None]] = {"florence2": florence2}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -42,9 +42,15 @@ CONTEXT = 16
 def run(cache: Path, only: str) -> Iterator[str]:
     """Write the cases; ``cache`` is not needed, they take seconds."""
     del cache
-    for name, make in CASES.items():
+    return kept(CASES, only)
+
+
+def kept(cases: Mapping[str, Callable[[Path], None]], only: str) -> Iterator[str]:
+    """Write the folders of nets, each from the same seed."""
+    for name, make in cases.items():
         if only in ("all", name):
             torch.manual_seed(9)
+            (FOLDER / name).mkdir(parents=True, exist_ok=True)
             make(FOLDER / name)
             yield name
 

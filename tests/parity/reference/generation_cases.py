@@ -8,16 +8,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import TrOCRConfig, TrOCRForCausalLM, VisionEncoderDecoderConfig, VisionEncoderDecoderModel, ViTConfig
 from transformers.models.trocr import modeling_trocr
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
 from tests.parity import pictures
-from tests.parity.foundation import FOLDER, TEXTS
 from tests.parity.generation import BEAMS, TOKENS
 from tests.parity.reference.decoders import causal_mask, ended, export_two, merge
-from tests.parity.reference.foundation_cases import Answers, export, opened, seeded, write
+from tests.parity.reference.foundation_cases import Answers, export, kept, opened, seeded, write
+from tests.parity.reference.words import ROBERTA, byte_pairs
 
 SIZE = 48
 START, PAD, END = 0, 1, 2
@@ -26,12 +25,7 @@ START, PAD, END = 0, 1, 2
 def run(cache: Path, only: str) -> Iterator[str]:
     """Write the cases; ``cache`` is not needed."""
     del cache
-    for name, make in CASES.items():
-        if only in ("all", name):
-            torch.manual_seed(9)
-            (FOLDER / name).mkdir(parents=True, exist_ok=True)
-            make(FOLDER / name)
-            yield name
+    return kept(CASES, only)
 
 
 def lively(net: Any) -> Any:
@@ -45,25 +39,9 @@ def lively(net: Any) -> Any:
     return net
 
 
-def roberta_words(path: Path) -> Tokenizer:
-    """A tokenizer of RoBERTa's and BART's kind."""
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    special = ["<s>", "<pad>", "</s>", "<unk>"]
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(
-        vocab_size=500, special_tokens=special, initial_alphabet=alphabet, show_progress=False
-    )
-    tokenizer.train_from_iterator(TEXTS * 3, trainer)
-    tokenizer.post_processor = processors.RobertaProcessing(("</s>", END), ("<s>", START), add_prefix_space=False)
-    tokenizer.save(str(path))
-    return tokenizer
-
-
 def trocr(folder: Path, *, merged: bool) -> None:
     """TrOCR: ViT and a decoder with learned positions."""
-    tokenizer = roberta_words(folder / "tokenizer.json")
+    tokenizer = byte_pairs(folder / "tokenizer.json", first=ROBERTA)
     common = {"hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 96}
     decoder = TrOCRConfig(
         vocab_size=tokenizer.get_vocab_size(),

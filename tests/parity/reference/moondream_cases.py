@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,10 @@ from moondream.torch import config as stated
 from moondream.torch import image_crops, moondream, text, vision
 
 from tests.parity import pictures
-from tests.parity.foundation import FOLDER
 from tests.parity.generation import TOKENS
 from tests.parity.moondream import CUT, OBJECTS, PROMPTS, SIDES, THINGS
-from tests.parity.reference.foundation_cases import opened, seeded, write
-from tests.parity.reference.vlm_cases import words
+from tests.parity.reference.foundation_cases import kept, opened, seeded, write
+from tests.parity.reference.words import byte_pairs
 
 WIDTH, SEEN = 64, 16
 SHARP, LOUD = 12.0, 5.0
@@ -31,13 +30,9 @@ NAMES = pictures.NAMES[:5]
 
 
 def run(cache: Path, only: str) -> Iterator[str]:
-    """Write the case; ``cache`` is not needed."""
+    """Write the cases; ``cache`` is not needed."""
     del cache
-    if only in ("all", "moondream2"):
-        torch.manual_seed(9)
-        (FOLDER / "moondream2").mkdir(parents=True, exist_ok=True)
-        case(FOLDER / "moondream2")
-        yield "moondream2"
+    return kept(CASES, only)
 
 
 def prepared(image: Any, config: Any, device: Any) -> tuple[torch.Tensor, tuple[int, int]]:
@@ -51,7 +46,7 @@ def prepared(image: Any, config: Any, device: Any) -> tuple[torch.Tensor, tuple[
 
 def made(folder: Path) -> Any:
     """The net. Its sides are those that its code takes for granted; its width is not."""
-    tokenizer = words(folder / "tokenizer.json", ["<eos>", "<answer>", "<ask>", "<is>"])
+    tokenizer = byte_pairs(folder / "tokenizer.json", ["<eos>", "<answer>", "<ask>", "<is>"])
     size = tokenizer.get_vocab_size()
     end, answer, ask, is_ = (tokenizer.token_to_id(mark) for mark in ("<eos>", "<answer>", "<ask>", "<is>"))
     templates = {
@@ -172,3 +167,6 @@ def case(folder: Path) -> None:
     square = {"width": 378, "height": 378, "resize": "stretch", "mean": [0.5] * 3, "std": [0.5] * 3}
     image = {**square, "interpolation": "antialias-cubic"}
     write(folder, {"task": "lmm", "family": "moondream2", "input": image}, answers)
+
+
+CASES: dict[str, Callable[[Path], None]] = {"moondream2": case}

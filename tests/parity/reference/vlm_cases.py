@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
     DynamicCache,
     GemmaConfig,
@@ -27,10 +26,10 @@ from transformers.models.smolvlm.image_processing_pil_smolvlm import SmolVLMImag
 from transformers.models.smolvlm.processing_smolvlm import get_image_prompt_string
 
 from tests.parity import chats, pictures, vlm
-from tests.parity.foundation import FOLDER, TEXTS
 from tests.parity.generation import TOKENS
 from tests.parity.reference.decoders import ended
-from tests.parity.reference.foundation_cases import Answers, export, opened, seeded, write
+from tests.parity.reference.foundation_cases import Answers, export, kept, opened, seeded, write
+from tests.parity.reference.words import byte_pairs
 
 LAYERS, WIDTH = 2, 48
 TEXT: dict[str, Any] = {
@@ -57,26 +56,7 @@ HALF = [0.5, 0.5, 0.5]
 def run(cache: Path, only: str) -> Iterator[str]:
     """Write the cases; ``cache`` is not needed."""
     del cache
-    for name, make in CASES.items():
-        if only in ("all", name):
-            torch.manual_seed(9)
-            (FOLDER / name).mkdir(parents=True, exist_ok=True)
-            make(FOLDER / name)
-            yield name
-
-
-def words(path: Path, marks: list[str]) -> Tokenizer:
-    """Byte pairs, with the tokens that the models know."""
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=500, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
-    )
-    tokenizer.train_from_iterator(TEXTS * 3, trainer)
-    tokenizer.add_special_tokens([AddedToken(each, special=True, normalized=False) for each in marks])
-    tokenizer.save(str(path))
-    return tokenizer
+    return kept(CASES, only)
 
 
 def lively(net: Any, *never: int) -> Any:
@@ -169,7 +149,7 @@ def smolvlm(folder: Path) -> None:
     """SigLIP, pixel shuffle, Llama."""
     marks = ["<|im_start|>", "<end_of_utterance>", "<fake_token_around_image>", "<global-img>", "<image>"]
     marks += [f"<row_{row}_col_{column}>" for row in range(1, 7) for column in range(1, 7)]
-    tokenizer = words(folder / "tokenizer.json", marks)
+    tokenizer = byte_pairs(folder / "tokenizer.json", marks)
     end, image = (tokenizer.token_to_id(mark) for mark in ("<end_of_utterance>", "<image>"))
     config = SmolVLMConfig(
         text_config=LlamaConfig(vocab_size=tokenizer.get_vocab_size(), pad_token_id=0, **TEXT),
@@ -238,7 +218,7 @@ def manifest(family: str, interpolation: str, end: int) -> dict[str, Any]:
 def paligemma(folder: Path) -> None:
     """SigLIP, one projection, Gemma that looks at the whole prompt from everywhere."""
     marks = ["<pad>", "<eos>", "<bos>", "<image>", *(f"<loc{i:04}>" for i in range(1024))]
-    tokenizer = words(folder / "tokenizer.json", marks)
+    tokenizer = byte_pairs(folder / "tokenizer.json", marks)
     end, image = (tokenizer.token_to_id(mark) for mark in ("<eos>", "<image>"))
     text = {**TEXT, "num_key_value_heads": 1}
     config = PaliGemmaConfig(
