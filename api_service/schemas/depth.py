@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 from typing_extensions import override
 
-from api_service.schemas.base import Answer, ImageReference, InferenceRequest
-
-DEPTH_ANYTHING = "depth-anything-v2"
+from api_service.schemas.base import Answer, ByVersion, ImageReference, InferenceRequest
 
 
-class DepthEstimationRequest(InferenceRequest):
+class DepthEstimationRequest(ByVersion, InferenceRequest):
     """Body of `POST /infer/depth-estimation`."""
+
+    PREFIX: ClassVar[str] = "depth-anything-v2"
+    VERSION: ClassVar[str] = "small"
 
     model_id: str = Field(default="", description="Absent: `depth-anything-v2/` and the version.")
     image: ImageReference = Field(description="The image.")
-    depth_version_id: str | None = Field(default="small", description="The version, where no model_id is given.")
+    depth_version_id: str | None = Field(default=VERSION, description="The version, where no model_id is given.")
     depth_map_format: Literal["json", "png16", "png8"] | None = Field(
         default="json", description="`normalized_depth` as rows of numbers, or as base64 of a grey PNG."
     )
 
     @property
-    def named(self) -> str:
-        """The model's id."""
-        return self.model_id or f"{DEPTH_ANYTHING}/{self.depth_version_id or 'small'}"
+    @override
+    def version(self) -> str | None:
+        return self.depth_version_id
 
     @override
     def params(self) -> dict[str, Any]:

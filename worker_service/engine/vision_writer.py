@@ -17,15 +17,15 @@ import numpy.typing as npt
 
 from shared.errors import InferenceFailed, InvalidRequest, ModelLoadFailed
 from worker_service.engine.artifacts import Package
-from worker_service.engine.family import Guess, Image, Prepared, Raw
+from worker_service.engine.family import Image, Prepared, Raw
 from worker_service.engine.generation.decoder import EMBEDS, MERGED, Decoder
 from worker_service.engine.generation.loop import Loop, Request
 from worker_service.engine.generation.options import ask_of, options_of
 from worker_service.engine.generation.outcome import account, unpacked
+from worker_service.engine.generation.seen import WriterFamily
 from worker_service.engine.generation.writing import Writing, write
 from worker_service.engine.params import GenerationParams, parse
 from worker_service.engine.runtime.session import Runtime, Session, numpy_dtype
-from worker_service.engine.runtime.signature import GraphSignature
 from worker_service.engine.text_results import WrittenText
 from worker_service.engine.tokens import Tokenizer
 from worker_service.engine.vision.fit import Geometry
@@ -149,24 +149,12 @@ class VisionWriter(ABC):
         return self._embedder.run({self._embedder.signature.inputs[0].name: ids})[0]
 
 
-class VisionWriterFamily(ABC):
-    """A family of such models but for its name, ``guess`` and ``matches_graphs``."""
+class VisionWriterFamily(WriterFamily):
+    """A family of such models but for its name, ``look``, ``matches_graphs`` and ``load``."""
 
     task = "lmm"
     layouts = (GRAPHS,)
-
-    def matches(self, signature: GraphSignature) -> float | None:
-        """Never: its parts alone could be anything's."""
-        del signature
-        return None
-
-    @abstractmethod
-    def guess(self, signature: GraphSignature) -> Guess:
-        """The processor's settings, by the vision encoder."""
-
-    def guess_graphs(self, graphs: Mapping[str, GraphSignature]) -> Guess:
-        """The same."""
-        return self.guess(graphs[VISION])
+    sees = VISION
 
 
 def declares(session: Session, name: str) -> bool:

@@ -17,12 +17,12 @@ import numpy.typing as npt
 from shared.errors import ModelLoadFailed
 from worker_service.engine import places
 from worker_service.engine.artifacts import Package
-from worker_service.engine.family import Family, Guess, Image, Model, Prepared, Raw
+from worker_service.engine.family import Family, Image, Model, Prepared, Raw
 from worker_service.engine.generation.decoder import MERGED, TWO, Decoder
 from worker_service.engine.generation.loop import Loop, Request, tokens
 from worker_service.engine.generation.options import Ask, ask_of, options_of
 from worker_service.engine.generation.outcome import account, unpacked
-from worker_service.engine.generation.seen import guess_image
+from worker_service.engine.generation.seen import Look, WriterFamily
 from worker_service.engine.generation.writing import Writing, write
 from worker_service.engine.params import GenerationParams, parse
 from worker_service.engine.runtime.batch import Batcher
@@ -129,21 +129,13 @@ def _declared(session: Session, feeds: Mapping[str, Array]) -> dict[str, Array]:
     return {spec.name: feeds[spec.name] for spec in session.signature.inputs if spec.name in feeds}
 
 
-class FlorenceFamily:
+class FlorenceFamily(WriterFamily):
     """One graph alone tells nothing; the five together do."""
 
     name = "florence-2"
+    sees, look = VISION, Look(SIDE, "antialias-cubic", MEAN, STD)
     task = "lmm"
     layouts = tuple((VISION, WORDS, ENCODER, *decoder) for decoder in DECODERS)
-
-    def matches(self, signature: GraphSignature) -> float | None:
-        """Never: its parts alone could be anything's."""
-        del signature
-        return None
-
-    def guess(self, signature: GraphSignature) -> Guess:
-        """The processor's settings, at the size of the encoder's image, or 768 pixels."""
-        return guess_image(signature, SIDE, "antialias-cubic", MEAN, STD)
 
     def matches_graphs(self, graphs: Mapping[str, GraphSignature]) -> float | None:
         """1.0 for an encoder that reads embeddings and a decoder that looks at what it made."""
@@ -151,10 +143,6 @@ class FlorenceFamily:
         decoder = next(signature for name, signature in graphs.items() if "decoder" in name)
         looks = any(spec.name == STATES for spec in decoder.inputs)
         return 1.0 if EMBEDS in reads and looks else None
-
-    def guess_graphs(self, graphs: Mapping[str, GraphSignature]) -> Guess:
-        """The same, by the vision encoder."""
-        return self.guess(graphs[VISION])
 
     def load(self, package: Package, runtime: Runtime) -> Model[GenerationParams]:
         """Open the graphs. Raises ModelLoadFailed."""

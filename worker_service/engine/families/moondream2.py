@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.errors import InvalidRequest, ModelLoadFailed
 from worker_service.engine.artifacts import Package
-from worker_service.engine.family import Family, Guess, Image, Model, Prepared, Raw
+from worker_service.engine.family import Family, Image, Model, Prepared, Raw
 from worker_service.engine.formats.huggingface import read_json
 from worker_service.engine.generation.decoder import EMBEDS, MASK, MERGED, Decoder
 from worker_service.engine.generation.loop import Loop, Request
@@ -25,7 +25,7 @@ from worker_service.engine.generation.options import ask_of, options_of
 from worker_service.engine.generation.outcome import account, unpacked
 from worker_service.engine.generation.regions import GRAPHS as REGION
 from worker_service.engine.generation.regions import MOST, Places, Regions
-from worker_service.engine.generation.seen import HALF, guess_image
+from worker_service.engine.generation.seen import Look, WriterFamily
 from worker_service.engine.generation.writing import Writing, write
 from worker_service.engine.params import GenerationParams, parse
 from worker_service.engine.results import Detections
@@ -226,31 +226,19 @@ def _run(session: Session, values: Array) -> Array:
     return session.run({spec.name: values.astype(numpy_dtype(spec), copy=False)})[0]
 
 
-class Moondream2Family:
+class Moondream2Family(WriterFamily):
     """The graphs together tell it: features of crops that a second net brings to the decoder's size."""
 
     name = "moondream2"
+    sees, look = VISION, Look(SIDE, "antialias-cubic", beside=(CONFIG,))
     task = "lmm"
     layouts = ((*WRITING, *REGION), WRITING)
-
-    def matches(self, signature: GraphSignature) -> float | None:
-        """Never: its parts alone could be anything's."""
-        del signature
-        return None
-
-    def guess(self, signature: GraphSignature) -> Guess:
-        """Crops of the encoder's size, or 378 pixels."""
-        return guess_image(signature, SIDE, "antialias-cubic", HALF, HALF, (CONFIG,))
 
     def matches_graphs(self, graphs: Mapping[str, GraphSignature]) -> float | None:
         """1.0 for a decoder of embeddings that tells what it has in mind."""
         decoder = graphs[MERGED]
         told = any(spec.name == HIDDEN for spec in decoder.outputs)
         return 1.0 if told and {EMBEDS, MASK} <= {spec.name for spec in decoder.inputs} else None
-
-    def guess_graphs(self, graphs: Mapping[str, GraphSignature]) -> Guess:
-        """The same, by the vision encoder."""
-        return self.guess(graphs[VISION])
 
     def load(self, package: Package, runtime: Runtime) -> Model[GenerationParams]:
         """Open the graphs. Raises ModelLoadFailed."""

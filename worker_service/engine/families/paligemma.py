@@ -13,9 +13,9 @@ from typing_extensions import override
 
 from shared.errors import ModelLoadFailed
 from worker_service.engine.artifacts import Package
-from worker_service.engine.family import Family, Guess, Image, Model, Prepared
+from worker_service.engine.family import Family, Image, Model, Prepared
 from worker_service.engine.generation.decoder import EMBEDS, MASK, MERGED
-from worker_service.engine.generation.seen import HALF, guess_image
+from worker_service.engine.generation.seen import Look
 from worker_service.engine.located import located
 from worker_service.engine.params import GenerationParams
 from worker_service.engine.runtime.session import Runtime
@@ -66,11 +66,7 @@ class PaliGemmaFamily(VisionWriterFamily):
     """The three graphs together tell it: one image, and a decoder that is told positions and no mask."""
 
     name = "paligemma"
-
-    @override
-    def guess(self, signature: GraphSignature) -> Guess:
-        """The processor's settings, at the size of the encoder's image, or 224 pixels."""
-        return guess_image(signature, SIDE, "antialias-cubic", HALF, HALF)
+    look = Look(SIDE, "antialias-cubic")
 
     def matches_graphs(self, graphs: Mapping[str, GraphSignature]) -> float | None:
         """1.0 for one image and a decoder of embeddings without a mask."""

@@ -1,14 +1,13 @@
 """SmolVLM and SmolVLM2: an image and a question in, a text out.
 
 Large images are cut into tiles, which the vision encoder sees beside the whole (``vision/tiles.py``). The question is
-put into the chat template of the model's folder. ``tiles`` in model.json, or ``preprocessor_config.json``, says to
+put into the chat template of the model's folder. ``tiles`` in model.json, or the processor's configuration, says to
 which size an image is brought before it is cut.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, Field, ValidationError
@@ -16,12 +15,12 @@ from typing_extensions import override
 
 from shared.errors import ModelLoadFailed
 from worker_service.engine.artifacts import Package
-from worker_service.engine.family import Family, Guess, Image, Model
-from worker_service.engine.formats.huggingface import read_json
+from worker_service.engine.family import Family, Image, Model
+from worker_service.engine.formats.huggingface import PROCESSORS, processor_of
 from worker_service.engine.generation.chat import FILES as CHAT
 from worker_service.engine.generation.chat import template_of
 from worker_service.engine.generation.decoder import EMBEDS, MERGED
-from worker_service.engine.generation.seen import HALF, guess_image
+from worker_service.engine.generation.seen import Look
 from worker_service.engine.params import GenerationParams
 from worker_service.engine.runtime.session import Runtime
 from worker_service.engine.runtime.signature import GraphSignature
@@ -31,7 +30,6 @@ from worker_service.engine.vision_writer import VISION, Array, VisionWriter, Vis
 
 SIDE, LONGEST = 512, 2048
 PIXELS, MASK = "pixel_values", "pixel_attention_mask"
-PROCESSOR = "preprocessor_config.json"
 STATES = "encoder_hidden_states"
 
 
@@ -75,7 +73,7 @@ class Cut(BaseModel):
 
 def cut_of(package: Package) -> Cut:
     """What the model's folder says. Raises ModelLoadFailed."""
-    stated: Mapping[str, Any] = read_json(package.root / PROCESSOR) if PROCESSOR in package.manifest.files else {}
+    stated = processor_of(package.root, package.manifest.files) or {}
     size = stated.get("size")
     known = {"longest_edge": size.get("longest_edge") if isinstance(size, dict) else None}
     known["split"] = stated.get("do_image_splitting")
@@ -92,11 +90,7 @@ class SmolVlmFamily(VisionWriterFamily):
     """The three graphs together tell it: pictures of one image have an axis of their own."""
 
     name = "smolvlm"
-
-    @override
-    def guess(self, signature: GraphSignature) -> Guess:
-        """The processor's settings, at the size of the encoder's tiles, or 512 pixels."""
-        return guess_image(signature, SIDE, "antialias-linear", HALF, HALF, (*CHAT, PROCESSOR))
+    look = Look(SIDE, "antialias-linear", beside=(*CHAT, *PROCESSORS))
 
     def matches_graphs(self, graphs: Mapping[str, GraphSignature]) -> float | None:
         """1.0 for an encoder of several pictures and a decoder of embeddings that looks at nothing else."""

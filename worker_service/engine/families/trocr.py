@@ -13,12 +13,12 @@ import numpy as np
 
 from shared.errors import ModelLoadFailed
 from worker_service.engine.artifacts import Package
-from worker_service.engine.family import Family, Guess, Image, Model, Prepared, Raw
+from worker_service.engine.family import Family, Image, Model, Prepared, Raw
 from worker_service.engine.generation.decoder import MERGED, TWO, Array, Decoder
 from worker_service.engine.generation.loop import Loop, Request
 from worker_service.engine.generation.options import ask_of, options_of
 from worker_service.engine.generation.outcome import account, unpacked
-from worker_service.engine.generation.seen import HALF, guess_image
+from worker_service.engine.generation.seen import Look, WriterFamily
 from worker_service.engine.generation.writing import Writing, write
 from worker_service.engine.params import GenerationParams, parse
 from worker_service.engine.runtime.batch import Batcher
@@ -84,21 +84,13 @@ class TrocrModel:
         return ReadText(prepared.image, found.text.strip(), generated=account(found))
 
 
-class TrocrFamily:
+class TrocrFamily(WriterFamily):
     """One graph alone tells nothing; an encoder of images with a decoder beside it does."""
 
     name = "trocr"
+    sees, look = ENCODER, Look(SIDE, "antialias-linear")
     task = "ocr"
     layouts = tuple((ENCODER, *decoder) for decoder in DECODERS)
-
-    def matches(self, signature: GraphSignature) -> float | None:
-        """Never: an encoder alone could be anything's."""
-        del signature
-        return None
-
-    def guess(self, signature: GraphSignature) -> Guess:
-        """The processor's settings, at the size of the encoder's image, or 384 pixels."""
-        return guess_image(signature, SIDE, "antialias-linear", HALF, HALF)
 
     def matches_graphs(self, graphs: Mapping[str, GraphSignature]) -> float | None:
         """1.0 for an encoder that takes one image, and a decoder that looks at what it made."""
@@ -106,10 +98,6 @@ class TrocrFamily:
         sees = [len(spec.shape) for spec in encoder.inputs] == [4]
         looks = any(spec.name == STATES for spec in decoders[0].inputs)
         return 1.0 if sees and looks else None
-
-    def guess_graphs(self, graphs: Mapping[str, GraphSignature]) -> Guess:
-        """The same, by the encoder."""
-        return self.guess(graphs[ENCODER])
 
     def load(self, package: Package, runtime: Runtime) -> Model[GenerationParams]:
         """Open the graphs. Raises ModelLoadFailed."""

@@ -1,25 +1,26 @@
 """A folder of several graphs that together are one model: SAM's encoder and decoder, CLIP's two sides, ...
 
 The families say which names belong together. Graphs lie in the folder or in its ``onnx/``, as Hugging Face has them;
-beside them may be ``preprocessor_config.json`` and what a family reads, such as ``tokenizer.json``.
+beside them may be ``preprocessor_config.json`` (or ``processor_config.json``) and what a family reads, such as
+``tokenizer.json``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from shared.errors import ModelLoadFailed
 from worker_service.engine.artifacts import check_locations, check_operators, file_sha256
 from worker_service.engine.family import Family, OfGraphs, registry
 from worker_service.engine.format import Proposal, Wanted
-from worker_service.engine.formats.huggingface import processor_input, read_json
+from worker_service.engine.formats.huggingface import processor_input, processor_of
 from worker_service.engine.manifest import Manifest, check_model_id
 from worker_service.engine.runtime.external import external_locations
 from worker_service.engine.runtime.session import read_signature
 
 PLACES = ("", "onnx")
-PROCESSOR = "preprocessor_config.json"
 
 
 class GraphsFolder:
@@ -86,8 +87,9 @@ def proposal(path: Path, wanted: Wanted, family: Family, graphs: dict[str, Path]
         files |= {location: file.parent / location for location in external_locations(file)}
     files |= {name: path / name for name in guess.beside if (path / name).is_file()}
     image = dict(guess.input)
-    if (path / PROCESSOR).is_file():
-        image |= known_input(path / PROCESSOR, image, unsure)
+    processor = processor_of(path)
+    if processor is not None:
+        image |= known_input(processor, image, unsure)
     fields = {
         "id": check_model_id(wanted.model_id or path.resolve().name),
         "task": family.task,
@@ -100,11 +102,17 @@ def proposal(path: Path, wanted: Wanted, family: Family, graphs: dict[str, Path]
     return Proposal(Manifest.model_validate(fields), files, ", ".join(graphs), tuple(unsure))
 
 
-def known_input(processor: Path, guessed: dict[str, object], unsure: list[str]) -> dict[str, object]:
-    """Scale, mean and std of the processor; sizes and ways of resizing are the family's where it names them."""
-    told = processor_input(read_json(processor), unsure)
+def known_input(processor: Mapping[str, Any], guessed: dict[str, Any], unsure: list[str]) -> dict[str, Any]:
+    """Scale, mean and std of the processor; sizes and ways of resizing are the family's where it names them.
+
+    Processors that cut images into tiles name the tile's side ``max_image_size``, which a graph may leave open.
+    """
+    told = processor_input(processor, unsure)
     unsure[:] = [doubt for doubt in unsure if not doubt.startswith("input:")]
-    return {name: value for name, value in told.items() if name not in guessed or name in ("scale", "mean", "std")}
+    kept = {name: value for name, value in told.items() if name not in guessed or name in ("scale", "mean", "std")}
+    tile = processor.get("max_image_size")
+    side = tile.get("longest_edge") if isinstance(tile, dict) else None
+    return {**kept, **({"width": side, "height": side} if isinstance(side, int) else {})}
 
 
 FORMAT = GraphsFolder()

@@ -6,13 +6,16 @@ Sizes and crops are read as transformers' image processors read them; timm's ``p
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from shared.errors import ModelLoadFailed
 from worker_service.engine.format import Known, Proposal, Wanted, from_graph
 
+PROCESSOR = "preprocessor_config.json"
+PROCESSORS = (PROCESSOR, "processor_config.json")
+"""An image processor's own file, and the one in which transformers 5 keeps it with the model's other processors."""
 GRAPHS = ("onnx/model.onnx", "model.onnx")
 FAMILY_OF = {"ForImageClassification": "classification", "ForSemanticSegmentation": "semantic-segmentation"}
 # PIL's numbers, which preprocessor_config.json uses, and timm's words.
@@ -39,12 +42,12 @@ class HuggingFace:
         graph = graph_in(path)
         assert graph is not None  # noqa: S101 - it matched
         config = read_json(path / "config.json")
-        processor = path / "preprocessor_config.json"
+        processor = processor_of(path)
         unsure: list[str] = []
         if isinstance(config.get("pretrained_cfg"), dict):
             image = timm_input(config["pretrained_cfg"])
-        elif processor.is_file():
-            image = processor_input(read_json(processor), unsure)
+        elif processor is not None:
+            image = processor_input(processor, unsure)
         else:
             image = {}
             unsure.append("input: there is no preprocessor_config.json; mean, std and resizing were guessed.")
@@ -63,6 +66,17 @@ class HuggingFace:
 def graph_in(path: Path) -> Path | None:
     """The graph, where exporters put it."""
     return next((path / name for name in GRAPHS if (path / name).is_file()), None)
+
+
+def processor_of(folder: Path, names: Collection[str] = PROCESSORS) -> dict[str, Any] | None:
+    """What the image processor was saved as, in one of these files. Raises ModelLoadFailed."""
+    for name in PROCESSORS:
+        if name in names and (folder / name).is_file():
+            stated = read_json(folder / name)
+            part = stated if name == PROCESSOR else stated.get("image_processor")
+            if isinstance(part, dict):
+                return part
+    return None
 
 
 def read_json(path: Path) -> dict[str, Any]:
