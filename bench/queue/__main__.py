@@ -33,7 +33,7 @@ Run = Callable[[int], list[float]]
 """Runs so many jobs and returns how long each took, in seconds."""
 
 
-def ours(url: str, concurrency: int, payload: bytes) -> Run:
+def ours(url: str, concurrency: int, payload: bytes, model: str = "noop") -> Run:
     async def clients(jobs: int) -> list[float]:
         dispatcher = Dispatcher(RedisSettings(redis_url=url), QueueSettings())
         await dispatcher.start()
@@ -43,7 +43,7 @@ def ours(url: str, concurrency: int, payload: bytes) -> Run:
         async def client() -> None:
             for _ in left:
                 begun = time.perf_counter()
-                (result,) = await dispatcher.call([Job("noop", [payload])])
+                (result,) = await dispatcher.call([Job(model, [payload])])
                 assert result.state == "succeeded", result
                 latencies.append(time.perf_counter() - begun)
 

@@ -49,7 +49,8 @@ class Threads(NamedTuple):
     decode: int = 2
     runs: int = 1
     lone_above_ms: float = 0.0
-    """See ``Pace``."""
+    ahead_ms: float = 0.0
+    """Both: see ``Pace``."""
 
 
 class Room(NamedTuple):
@@ -76,7 +77,7 @@ class Pipeline:
         self._in_flight: set[Taken] = set()
         self._ended: list[tuple[Taken, JobResult]] = []  # of the post thread alone
         self._changed = threading.Condition()
-        self._pace = Pace(threads.lone_above_ms)
+        self._pace = Pace(threads.lone_above_ms, threads.ahead_ms)
         self._ready = ReadyQueue(self._pace)
         self._running: dict[int, float] = {}
         self._decoders = ThreadPoolExecutor(threads.decode, "decode")
@@ -115,8 +116,12 @@ class Pipeline:
     def room(self, timeout_s: float) -> Room:
         """How many more images may be taken now; waits up to ``timeout_s`` for any."""
         with self._changed:
-            self._changed.wait_for(lambda: min(self._ahead.values()) < self._prefetch, timeout_s)
-            return Room(self._prefetch - self._ahead[True], self._prefetch - self._ahead[False])
+            self._changed.wait_for(lambda: min(self._ahead.values()) < self._most_ahead(), timeout_s)
+            most = self._most_ahead()
+            return Room(most - self._ahead[True], most - self._ahead[False])
+
+    def _most_ahead(self) -> int:
+        return self._pace.ahead(self._prefetch, len(self._runners))
 
     def pause(self, timeout_s: float) -> None:
         """Wait until room may have changed, up to ``timeout_s``."""

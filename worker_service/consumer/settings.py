@@ -47,7 +47,10 @@ class ConsumerSettings(BaseSettings):
         "worker's cores and at least two.",
     )
     prefetch: int = Field(
-        0, ge=0, description="Images prepared ahead while the model runs; 0 takes a batch for each run, at least 8."
+        0,
+        ge=0,
+        description="Images prepared ahead while the model runs; 0 takes a batch for each run, at least 8, and of "
+        "models that take long on a processor as many as last 50 ms.",
     )
     shared_remembered_bytes: int = Field(
         128 * 2**20,

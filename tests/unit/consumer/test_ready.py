@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from tests.unit.consumer.fakes import FakeModel, item
-from worker_service.consumer.pace import Pace
+from worker_service.consumer.pace import RECENT, Pace
 from worker_service.consumer.ready import FAIR_EVERY, ReadyQueue
 from worker_service.consumer.work import Item
 
@@ -74,7 +74,9 @@ def test_take_waits_for_an_image_and_ends_when_closed() -> None:
 
 
 def test_idle_runs_get_an_image_each_before_one_gets_two() -> None:
-    queue, taken = ReadyQueue(Pace(20)), list[list[str]]()
+    pace = Pace(20)
+    pace.note("cat", 5.0)
+    queue, taken = ReadyQueue(pace), list[list[str]]()
     runs = [threading.Thread(target=lambda: taken.append(names(queue.take()))) for _ in range(2)]
     for run in runs:
         run.start()
@@ -91,6 +93,16 @@ def test_idle_runs_get_an_image_each_before_one_gets_two() -> None:
     assert names(queue.take()) == ["c", "d"], "nobody else is idle"
 
 
+def test_what_runs_in_no_time_shares_a_run_even_beside_idle_ones() -> None:
+    pace = Pace(20)
+    assert pace.most(CAT, 2, 2) == CAT.max_batch, "nothing is known yet"
+    pace.note("cat", 0.1)
+    assert pace.most(CAT, 2, 2) == CAT.max_batch
+    pace.note("dog", 5.0)
+    assert pace.most(DOG, 2, 2) == 1
+    assert pace.most(DOG, 3, 1) == 3
+
+
 def test_images_that_take_long_share_no_run() -> None:
     pace = Pace(20)
     queue = ReadyQueue(pace)
@@ -102,3 +114,17 @@ def test_images_that_take_long_share_no_run() -> None:
     for _ in range(20):
         pace.note("cat", 5.0)
     assert pace.most(CAT, 4, 1) == CAT.max_batch, "it has become fast"
+
+
+def test_slow_models_are_not_taken_far_ahead() -> None:
+    pace = Pace(20, 50)
+    assert pace.ahead(8, 2) == 8, "nothing is known yet"
+    pace.note("cat", 130.0)
+    assert pace.ahead(8, 2) == 2, "another worker may be idle"
+    assert Pace(20).ahead(8, 2) == 8
+    pace = Pace(20, 50)
+    pace.note("dog", 5.0)
+    assert pace.ahead(8, 2) == 8
+    for number in range(RECENT):
+        pace.note(f"fast {number}", 1.0)
+    assert len(pace._ms) == RECENT

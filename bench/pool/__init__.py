@@ -1,0 +1,1 @@
+"""Throughput of a pool from one worker to many."""
