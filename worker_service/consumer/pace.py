@@ -46,7 +46,7 @@ class Pace:
         return max(1, min(model.max_batch, ready // max(1, idle)))
 
     def ahead(self, most: int, runs: int) -> int:
-        """Images to take before a run is free for them: ``most``, or as many of the slowest model as that time holds."""
+        """Images to take before a run is free for them: ``most``, or what the slowest model does in that time."""
         with self._lock:
             slowest = max(self._ms.values(), default=0.0)
         if not self._ahead_ms or not slowest:
