@@ -11,6 +11,7 @@ import pytest
 from shared import keys
 from shared.errors import QueueFull, QueueUnavailable
 from shared.jobs import Job, JobResult
+from shared.queue import scripts
 from shared.queue.consumer import QueueConsumer, Taken
 from shared.queue.dispatcher import Dispatcher
 from shared.redis import connect
@@ -69,6 +70,33 @@ async def test_wait_delivers_and_respects_cancelation_of_expired(dispatcher: Dis
     (taken,) = await waiting
     worker.finish([succeed(taken)])
     assert (await call)[0].state == "succeeded"
+
+
+async def test_a_lone_job_without_a_record_is_waited_for_without_a_script(
+    dispatcher: Dispatcher, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = consumer(redis_url)
+    monkeypatch.delattr(scripts, "ADMIT")
+    call = asyncio.create_task(dispatcher.call([Job("m", [b"pixels"])]))
+    (taken,) = await asyncio.to_thread(worker.wait, [STREAM, BULK], 5000)
+    assert (taken.attempt, taken.job.inputs, taken.recorded) == (1, [b"pixels"], False)
+    assert 0 <= taken.waited_ms < 60_000
+    assert worker.finish([succeed(taken)]) == 1
+    assert (await call)[0].state == "succeeded"
+
+
+async def test_waiting_ends_what_is_over_and_starts_what_has_a_record(dispatcher: Dispatcher, redis_url: str) -> None:
+    worker = consumer(redis_url)
+    worker.ensure([STREAM])
+    call = asyncio.create_task(dispatcher.call([Job("m", [b"late"], timeout_ms=50)]))
+    await asyncio.sleep(0.3)
+    assert worker.wait([STREAM], 10) == []
+    assert (await call)[0].state == "expired"
+    record = await dispatcher.submit(Job("m", [b"kept"]))
+    (taken,) = worker.wait([STREAM], 1000)
+    assert (await dispatcher.get(record.id)).state == "running"
+    assert worker.finish([succeed(taken)]) == 1
+    assert (await dispatcher.get(record.id)).state == "succeeded"
 
 
 async def test_jobs_of_one_stream_come_as_a_batch_and_the_urgent_lane_first(

@@ -24,7 +24,9 @@ ROOM_S = 0.5
 QUIET_S = 0.001
 """A job that was waited for so long was alone: there is no backlog to be read, which takes a script and all streams."""
 HALF_FULL_S = 0.02
-"""With room for one kind of job only, look again this soon: a read that blocks would not see room for the other."""
+"""With room for live jobs only, look again this soon: a read that blocks would not see room for the others."""
+LIVE_FULL_S = 0.2
+"""With room for the others only, look again when there is room for live ones, or this late: others can wait."""
 
 
 def streams_of(models: Sequence[str], hardware: str, turn: int = 0, lanes: Sequence[str] = keys.LANES) -> list[str]:
@@ -108,6 +110,6 @@ class Intake(threading.Thread):
             taken = self._queue.wait([*live, *rest], BLOCK_MS)
             self._quiet = len(taken) == 1 and time.monotonic() - begun > QUIET_S
         elif not taken:
-            self._pipeline.pause(HALF_FULL_S)
+            self._pipeline.pause(HALF_FULL_S if live else LIVE_FULL_S)
         for job in taken:
             self._pipeline.accept(job)

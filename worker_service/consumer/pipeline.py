@@ -116,12 +116,9 @@ class Pipeline:
     def room(self, timeout_s: float) -> Room:
         """How many more images may be taken now; waits up to ``timeout_s`` for any."""
         with self._changed:
-            self._changed.wait_for(lambda: min(self._ahead.values()) < self._most_ahead(), timeout_s)
-            most = self._most_ahead()
+            most = self._pace.ahead(self._prefetch, len(self._runners))
+            self._changed.wait_for(lambda: min(self._ahead.values()) < most, timeout_s)
             return Room(most - self._ahead[True], most - self._ahead[False])
-
-    def _most_ahead(self) -> int:
-        return self._pace.ahead(self._prefetch, len(self._runners))
 
     def pause(self, timeout_s: float) -> None:
         """Wait until room may have changed, up to ``timeout_s``."""
