@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import requests
 from visionfleet import Client
 from visionfleet.errors import InvalidImage
 
+from tests.architecture.tree import ROOT
 from tests.launcher import Launched
 from tests.parity import pictures
 from tests.parity.foundation import FOLDER
@@ -20,7 +26,7 @@ from tests.parity.foundation import FOLDER
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 WAIT_S = 90.0
 MODEL = "smolvlm"
-ASKED = {"prompt": "What is it?", "max_new_tokens": 600}
+ASKED: dict[str, Any] = {"prompt": "What is it?", "max_new_tokens": 600}
 
 
 def until(reached: Callable[[], bool], what: str) -> None:
@@ -76,6 +82,19 @@ def given_up(system: Launched) -> list[int]:
     logs = (log.read_text(errors="replace") for log in sorted((system.data_dir / "logs").glob("worker*")))
     lines = [line for log in logs for line in log.splitlines() if "text.given_up" in line]
     return [int(found) for line in lines for found in re.findall(r"steps\W+(\d+)", line)]
+
+
+def test_on_the_command_line(client: Client, system: Launched) -> None:
+    image = pictures.FOLDER / pictures.NAMES[0]
+    wanted = client.infer(image, MODEL, **ASKED)
+    command = [sys.executable, "-m", "visionfleet.cli.app", "infer", str(image), "-m", MODEL, "--url", system.base_url]
+    command += ["--prompt", ASKED["prompt"], "--max-tokens", str(ASKED["max_new_tokens"]), "--stream", "--json"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "client")}
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=WAIT_S, check=True)
+    *pieces, last = map(json.loads, ran.stdout.splitlines())
+    assert len(pieces) >= 2
+    assert "".join(piece["text"] for piece in pieces).strip() == wanted.text
+    assert last["response"] == wanted.text
 
 
 def test_by_curl(client: Client, system: Launched) -> None:

@@ -34,7 +34,7 @@ from worker_service.engine.runtime.signature import GraphSignature
 from worker_service.engine.text_results import WrittenText
 from worker_service.engine.tokens import Tokenizer
 from worker_service.engine.vision.crops import Cutting, crops, pooled, stitched
-from worker_service.engine.vision.fit import Geometry
+from worker_service.engine.vision.fit import Geometry, fit
 
 Array = npt.NDArray[Any]
 VISION, PROJECTION, WORDS = "vision_encoder.onnx", "vision_projection.onnx", "embed_tokens.onnx"
@@ -114,9 +114,8 @@ class Moondream2Model:
         ids = self._ids(task, words)
         cut, rows, columns = crops(image, self._cutting)
         spec = self.manifest.input
-        pixels = cut[..., ::-1].astype(np.float32) * np.float32(spec.scale)
-        pixels = (pixels - np.array(spec.mean, np.float32)) / np.array(spec.std, np.float32)
-        tensors = {VISION: pixels.transpose(0, 3, 1, 2), "layout": np.array([rows, columns])}
+        pixels = np.stack([fit(crop, spec)[0] for crop in cut])
+        tensors = {VISION: pixels, "layout": np.array([rows, columns])}
         size = (image.shape[1], image.shape[0])
         geometry = Geometry(spec.width / size[0], spec.height / size[1], 0, 0, *size)
         return Prepared(tensors, geometry, size, ask=Asked(task, words, ids, params))
