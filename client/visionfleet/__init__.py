@@ -1,6 +1,7 @@
 """Visionfleet: computer-vision inference over HTTP (``Client``, ``AsyncClient``) or in this process (``get_model``)."""
 
 from visionfleet.api.batches import Batch, BatchResult
+from visionfleet.api.examples import Example
 from visionfleet.api.inference import Prediction
 from visionfleet.api.jobs import MappedJob
 from visionfleet.api.prompts import Prompt, PromptedMask
@@ -45,6 +46,7 @@ __all__ = [
     "DeadLetter",
     "Delivery",
     "Detections",
+    "Example",
     "Fleet",
     "ImageSize",
     "InferencePipeline",

@@ -13,6 +13,7 @@ from visionfleet import settings
 from visionfleet.api import inference
 from visionfleet.api.batches import Batches
 from visionfleet.api.embeddings import Embeddings
+from visionfleet.api.examples import Examples
 from visionfleet.api.inference import Inference
 from visionfleet.api.jobs import Jobs
 from visionfleet.api.keys import Keys
@@ -63,7 +64,7 @@ class SyncDeadLetters(DeadLetters, Sync):
     """Dead letters, blocking."""
 
 
-class Client(Inference, Writings, Embeddings, Prompts, Operations, Sync):
+class Client(Inference, Writings, Embeddings, Prompts, Examples, Operations, Sync):
     """Talks to a Visionfleet server. Keeps connections open, may be shared by threads, and is a context manager.
 
     Its parts: ``jobs``, ``batches``, ``models``, ``webhooks``, ``keys``, ``workflows``, ``streams``, ``dead_letters``.
@@ -169,7 +170,7 @@ class AsyncDeadLetters(DeadLetters, Async):
     """Dead letters, awaited."""
 
 
-class AsyncClient(Inference, Writings, Embeddings, Prompts, Operations, Async):
+class AsyncClient(Inference, Writings, Embeddings, Prompts, Examples, Operations, Async):
     """``Client`` for an event loop: the same methods, awaited, or iterated over with ``async for``."""
 
     def __init__(

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from visionfleet import Client, Result, VisionfleetError, get_model
 from visionfleet.cli import options
 from visionfleet.cli.answers import show_answer
+from visionfleet.cli.asking import Asked, ask, check
 from visionfleet.cli.console import complain, err, note, out, write_json
 from visionfleet.cli.exits import FAILED
 from visionfleet.cli.following import check_alone, follow
@@ -42,7 +43,19 @@ def infer(  # noqa: PLR0913 - one parameter per option
     iou: Annotated[float | None, typer.Option(min=0, max=1, help="Overlap above which the weaker box goes.")] = None,
     prompt: Annotated[
         str | None,
-        typer.Option(help="A question for models that write; what to find, with commas, for those that search."),
+        typer.Option(
+            help="A question for models that write; what to find, with commas, for those that search; what to compare "
+            "the image with, with commas, for those that embed."
+        ),
+    ] = None,
+    point: Annotated[list[str] | None, typer.Option(metavar="X,Y", help="A point on the object to segment.")] = None,
+    off: Annotated[list[str] | None, typer.Option(metavar="X,Y", help="A point off the object.")] = None,
+    box: Annotated[
+        list[str] | None, typer.Option(metavar="X0,Y0,X1,Y1", help="A box around an object to segment.")
+    ] = None,
+    like: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE:X0,Y0,X1,Y1[:NAME]", help="A box on an image, to find what looks like it."),
     ] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Tokens of a written answer at most.")] = None,
     stream: Annotated[bool, typer.Option("--stream", help="Show a written answer while it is written.")] = False,
@@ -66,6 +79,13 @@ def infer(  # noqa: PLR0913 - one parameter per option
         check_alone(save=save, show=show, native=native)
         with Client(url, timeout=timeout) as client:
             raise typer.Exit(FAILED if follow(pictures, client, model, params, json=json) else 0)
+    asked = Asked(point or (), off or (), box or (), like or (), prompt, confidence)
+    check(asked, save=save, show=show, native=native)
+    if (
+        not native
+        and (failed := ask(pictures, asked, model, lambda: Client(url, timeout=timeout), json=json)) is not None
+    ):
+        raise typer.Exit(FAILED if failed else 0)
     if save is not None or show:
         params["visualize"] = True
     with ExitStack() as stack:
