@@ -19,11 +19,12 @@ from worker_service.settings import EngineSettings
 SQUARE = np.full((64, 64, 3), 9, np.uint8)
 
 
-def of_task(task: str) -> list[str]:
-    return [family.name for family in registry() if family.task == task]
+def of_task(*tasks: str) -> list[str]:
+    """Families of these tasks, but for those whose net is kept whole and answers what it was made to."""
+    return [family.name for family in registry() if family.task in tasks and not examples.EXAMPLES[family.name]().net]
 
 
-BOXED = [family.name for family in registry() if family.task.split("-")[0] in {"object", "instance", "keypoint"}]
+BOXED = of_task("object-detection", "instance-segmentation", "keypoint-detection")
 
 
 def answer(folder: Path, family: str, image: Any = SQUARE, params: Any = None, **fields: Any) -> dict[str, Any]:

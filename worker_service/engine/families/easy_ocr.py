@@ -106,6 +106,11 @@ class EasyOcrModel:
             answers.append((corners, sure, *texts.packed([text for text, _ in said])))
         return answers
 
+    def warm_up(self) -> None:
+        """Read a blank line: the detector finds none. Raises InferenceFailed."""
+        blank = np.zeros((grey_lines.HEIGHT, grey_lines.HEIGHT), np.uint8)
+        self._once([(grey_lines.Line(blank, 1.0), np.zeros(0, np.intp))])
+
     def postprocess(self, raw: Raw, prepared: Prepared, params: EasyOcrParams) -> ReadText:
         """Lines that were read surely enough, level ones first, and the text that they make. Raises InferenceFailed."""
         corners, sure, data, ends = raw

@@ -88,6 +88,10 @@ class L2csModel:
         angles = iter([self._angles(row) for row in self._gaze.run(tensors)])
         return [(*faces, np.array([next(angles) for _ in faces[0]], np.float32).reshape(-1, 2)) for faces in found]
 
+    def warm_up(self) -> None:
+        """Look at a blank face: the detector finds none. Raises InferenceFailed."""
+        self._gaze.run([{self._input: fit(np.zeros((SIDE, SIDE, 3), np.uint8), self.manifest.input)[0]}])
+
     def postprocess(self, raw: Raw, prepared: Prepared, params: GazeParams) -> Gazes:
         """Faces in source pixels, best first, and their angles. Raises InferenceFailed."""
         boxes, scores, points, angles = raw
