@@ -19,8 +19,6 @@ from worker_service.settings import EngineSettings
 log = logging.getLogger(__name__)
 BOXES, SCORE = 0.001, 1e-3
 """The reference is rounded to thousandths of a pixel; scores are those of nets that are sure of nothing."""
-TIES = 1
-"""Words in which two letters are equally likely."""
 
 
 @pytest.fixture(scope="module")
@@ -48,19 +46,21 @@ def test_words_lines_and_boxes(engine: Engine, net: str) -> None:
         wrong += [
             pair for pair in zip(one.boxes.labels, (word["text"] for word in words), strict=True) if len({*pair}) > 1
         ]
-        assert [len(line.split(" ")) for line in one.text.split("\n")] == [
-            len(line.split(" ")) for line in known["text"].split("\n")
-        ]
+        ours = [line.split(" ") for line in one.text.split("\n")]
+        theirs = [line.split() for line in known["text"].split("\n") if line.strip()]
+        # Lines of words that were read empty are left out; words are in docTR's order, its rendering moves blocks.
+        assert sorted(map(len, ours)) == sorted(map(len, theirs))
+        assert sorted(ours) == sorted(theirs)
         off = np.abs(one.boxes.boxes - [word["box"] for word in words]).max()
         unsure = np.abs(one.boxes.scores - [word["score"] for word in words]).max()
         log.info("%s, %s: boxes off by %.4f pixels, scores by %.1e", net, name, off, unsure)
         assert off <= BOXES
         assert unsure <= SCORE
-    assert len(wrong) <= TIES, wrong
+    assert wrong == []
 
 
 def test_a_page_without_words(engine: Engine) -> None:
-    blank = cv2.imencode(".png", np.full((90, 70, 3), 255, np.uint8))[1].tobytes()
+    blank = cv2.imencode(".png", np.full((90, 90, 3), 255, np.uint8))[1].tobytes()
     (found,) = engine.infer("doctr", [blank])
     assert isinstance(found, ReadText)
     assert (found.text, len(found.boxes.boxes)) == ("", 0)  # type: ignore[union-attr]

@@ -19,11 +19,12 @@ from easyocr import config, detection
 from easyocr.craft import CRAFT, double_conv
 from easyocr.model.vgg_model import Model
 from easyocr.utils import CTCLabelConverter
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 from torch import nn
 
 from tests.parity import reading
 from tests.parity.foundation import FOLDER
+from tests.parity.reference import drawn_words
 from tests.parity.reference.easyocr_nets import alphabets, export
 from tests.parity.reference.keep import keep
 
@@ -117,42 +118,21 @@ def trained(net: CRAFT) -> CRAFT:
 
 def drawn(draw: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """A picture [3, h, w] as CRAFT gets it, with words on it, and its maps [h/2, w/2, 2]."""
-    paper, ink = (int(v) for v in (draw.integers(150, 256), draw.integers(0, 100)))
-    page = Image.new("RGB", (SIDE, SIDE), (paper, paper, int(draw.integers(150, 256))))
+    page, words = drawn_words.page(draw, SIDE)
     maps = np.zeros((2, SIDE, SIDE), np.float32)
-    top = int(draw.integers(10, 40))
-    while top < SIDE - 40:
-        size = int(draw.integers(12, 36))
-        line(page, maps, (int(draw.integers(12, 90)), top), size, ink, draw)
-        top += size + int(draw.integers(8, 40))
+    for boxes in words:
+        for box in boxes:
+            hill(maps[0], box)
+        for one, next_one in pairwise(boxes):
+            hill(maps[1], ((one[0] + one[2]) / 2, one[1], (next_one[0] + next_one[2]) / 2, one[3]))
     angle = float(draw.normal(0, 6))
-    turned = [Image.fromarray(m).rotate(angle, Image.Resampling.BILINEAR) for m in maps]
-    page = page.rotate(angle, Image.Resampling.BILINEAR, fillcolor=(paper, paper, paper))
-    right, bottom = (SIDE - 2 * int(n) for n in draw.integers(0, 16, 2))  # black fills pictures up to whole steps
-    page.paste((0, 0, 0), (right, 0, SIDE, SIDE))
-    page.paste((0, 0, 0), (0, bottom, SIDE, SIDE))
+    turned = [Image.fromarray(plane).rotate(angle, Image.Resampling.BILINEAR) for plane in maps]
+    page = page.rotate(angle, Image.Resampling.BILINEAR, fillcolor=page.getpixel((0, 0)))
+    right, bottom = drawn_words.blackened(page, draw)
     image = (np.asarray(page, np.float32) / 255 - IMAGENET["mean"]) / IMAGENET["std"]
     half = np.stack([np.asarray(m.resize((SIDE // 2, SIDE // 2), Image.Resampling.BILINEAR)) for m in turned], -1)
     half[:, right // 2 :], half[bottom // 2 :] = 0, 0
     return image.transpose(2, 0, 1).astype(np.float32), half
-
-
-def line(page: Image.Image, maps: np.ndarray, at: tuple[int, int], size: int, ink: int, draw: Any) -> None:
-    """Words beside one another, and a hill per character and per pair of them."""
-    font, pen = ImageFont.load_default(size), ImageDraw.Draw(page)
-    left, top = at
-    while left < SIDE - 6 * size:
-        word = "".join(draw.choice(list(CHARACTERS[:-11].replace(" ", "")), int(draw.integers(2, 9))))
-        before = None
-        for character in word:
-            wide = max(2, round(font.getlength(character)))
-            pen.text((left, top), character, font=font, fill=(ink, ink, ink))
-            box = (left, top + 0.1 * size, left + wide, top + 1.1 * size)
-            hill(maps[0], box)
-            if before is not None:
-                hill(maps[1], ((before[0] + before[2]) / 2, box[1], (box[0] + box[2]) / 2, box[3]))
-            before, left = box, left + wide
-        left += round(0.6 * size)
 
 
 def hill(plane: np.ndarray, box: tuple[float, float, float, float]) -> None:
