@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from shared import tracing
 from shared.batches.settings import BatchSettings
 from shared.cores import keep_to
@@ -32,12 +34,14 @@ def serve() -> None:
     from worker_service.celery_app import app  # noqa: PLC0415 - after logging is set up, or Celery sets up its own
 
     hardware = load_profile(engine.profile_path).hardware
+    several = settings.worker_processes != 1  # Celery wants a name for each on a host
+    name = settings.worker_name or (f"{hardware}-{os.getpid()}" if several else hardware)
     try:
         app.worker_main(
             [
                 "worker",
                 *("--queues", f"{hardware},any,webhooks" if settings.worker_role != "inference" else NO_TASKS),
-                *("--hostname", f"{settings.worker_name or hardware}-%i@%h"),
+                *("--hostname", f"{name}-%i@%h"),
                 *("--pool", "threads", "--concurrency", str(settings.task_threads)),
                 *("--loglevel", logs.log_level),
                 *("--without-gossip", "--without-mingle"),

@@ -47,6 +47,7 @@ def row(workers: int, ahead_ms: float, options: argparse.Namespace) -> report.Ro
         figures = {name: found[name] for name in ("jobs/s", "p50 ms", "p99 ms", "client ms/job", "redis ms/job")}
         return {
             "workers": workers,
+            "ahead ms": ahead_ms,
             "ideal/s": ideal,
             "of ideal": found["jobs/s"] / ideal,
             **figures,

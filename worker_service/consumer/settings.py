@@ -37,7 +37,7 @@ class ConsumerSettings(BaseSettings):
         ge=0,
         le=256,
         description="Threads that decode and preprocess beside inference; 0: one for two of the worker's cores, beside "
-        "a GPU one for each, and at least two.",
+        "a GPU one for each, from two to sixteen.",
     )
     runs: int = Field(
         0,
