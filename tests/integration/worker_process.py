@@ -71,6 +71,9 @@ class Bench:
             "intra_op_threads": "1",
             "spinning": "false",
             "lease_ms": "1000",
+            # The dial takes as long for a batch as for one image: by itself a worker would run slow ones one by one.
+            "max_batch": "2",
+            "prefetch": "8",
             **settings,
         }
         queue = QueueSettings(lease_ms=int(self.settings["lease_ms"]))
