@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 import time
 from typing import Any
 
 import pytest
 import requests
 
-from tests.launcher import ROOT, Launched
+from tests.launcher import Launched
 from tests.parity import foundation, pictures
+from tests.unit.client.test_cli import visionfleet
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
-NETS = ("yolo-world", "owlv2", "sam2-hf", "sam-meta", "clip", "depth-anything", "trocr-merged", "smolvlm")
+NETS = ("yolo-world", "owlv2", "sam2-hf", "clip", "depth-anything", "trocr-merged", "smolvlm")
 WIDE = pictures.FOLDER / "wide.jpg"
 """640 x 360."""
 
@@ -36,16 +34,10 @@ def served(system: Launched) -> str:
     raise AssertionError("the models were not found")
 
 
-def command(*arguments: object) -> subprocess.CompletedProcess[str]:
-    words = [sys.executable, "-m", "visionfleet.cli.app", *map(str, arguments)]
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'client'}{os.pathsep}{ROOT}", "COLUMNS": "160"}
-    return subprocess.run(words, env=environment, capture_output=True, text=True, timeout=120, check=False)
-
-
 def infer(served: str, *arguments: object) -> dict[str, Any]:
     """The answer about one picture, as JSON."""
-    ran = command("infer", WIDE, *arguments, "--url", served, "--json")
-    assert ran.returncode == 0, ran.stderr + ran.stdout
+    ran = visionfleet("infer", WIDE, *arguments, "--url", served, "--json")
+    assert ran.exit_code == 0, ran.output
     (line,) = ran.stdout.splitlines()
     found: dict[str, Any] = json.loads(line)
     return found
@@ -64,10 +56,10 @@ def test_segment_by_points_and_boxes(served: str) -> None:
     both = infer(served, "-m", "sam2-hf", "--point", "320,180", "--box", "130,90,450,290")
     assert [len(found["masks"]) for found in (at, off, both)] == [1, 1, 1]
     assert at["masks"] != off["masks"] != both["masks"]
-    two = infer(served, "-m", "sam-meta", "--box", "130,90,450,290", "--box", "10,10,300,200")
+    two = infer(served, "-m", "sam2-hf", "--box", "130,90,450,290", "--box", "10,10,300,200")
     assert len(two["masks"]) == 2
     assert all(mask["polygons"] for mask in two["masks"])
-    ran = command("infer", WIDE, "-m", "sam2-hf", "--point", "320,180", "--url", served)
+    ran = visionfleet("infer", WIDE, "-m", "sam2-hf", "--point", "320,180", "--url", served)
     assert "1 mask" in ran.stdout
 
 
@@ -81,7 +73,7 @@ def test_similarity(served: str) -> None:
     found = infer(served, "-m", "clip", "--prompt", "a red circle, two squares")
     assert set(found["similarity"]) == {"a red circle", "two squares"}
     assert all(-1 <= likeness <= 1 for likeness in found["similarity"].values())
-    assert "similarity" in command("infer", WIDE, "-m", "clip", "--prompt", "a, b", "--url", served).stdout
+    assert "similarity" in visionfleet("infer", WIDE, "-m", "clip", "--prompt", "a, b", "--url", served).stdout
 
 
 def test_ask_read_and_depth(served: str) -> None:

@@ -1,16 +1,19 @@
 """The playground on the real system: redis, API, worker, the project's own models."""
 
+import base64
 import json
 import re
 import shutil
 from collections import Counter
 from collections.abc import AsyncIterator
 
+import aiohttp
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Route, expect
 
 from tests.e2e.browser import Playground, opened
+from tests.e2e.fakeserver import WEB
 from tests.launcher import Launched
 from tests.parity import foundation
 
@@ -116,6 +119,29 @@ async def test_depth_and_embeddings_are_shown(real: Playground, system: Launched
     await choose(real, "clip")
     await expect(page.get_by_role("img", name="The vector's numbers")).to_be_visible(timeout=30_000)
     await expect(page.get_by_text("24 numbers")).to_be_visible()
+
+
+async def test_pictures_and_texts_make_a_matrix(real: Playground, system: Launched) -> None:
+    """A row for each picture that was looked at, a column for each text; the numbers are those of the route."""
+    shutil.copytree(foundation.FOLDER / "clip", system.data_dir / "models" / "clip", dirs_exist_ok=True)
+    page = real.page
+    await expect(page.locator("input[name=model][value='clip']")).to_be_attached(timeout=30_000)
+    await choose(real, "clip")
+    await real.example("Shapes on paper")
+    await expect(page.get_by_role("img", name="The vector's numbers")).to_be_visible(timeout=30_000)
+    await page.get_by_role("textbox", name="Texts to compare").fill("a red circle, two squares")
+    matrix = page.get_by_role("table", name="Similarity")
+    await expect(matrix.locator("tbody td")).to_have_count(2, timeout=30_000)
+    await real.example("Shapes on green")
+    await expect(matrix.locator("tbody td")).to_have_count(4, timeout=30_000)
+    assert await matrix.locator("thead th").all_inner_texts() == ["Picture", "a red circle", "two squares"]
+    shown = [float(text) for text in await matrix.locator("tbody tr").first.locator("td").all_inner_texts()]
+    subject = {"type": "base64", "value": base64.b64encode((WEB / "examples" / "meadow.jpg").read_bytes()).decode()}
+    body = {"model_id": "clip", "subject": subject, "prompt": ["a red circle", "two squares"]}
+    async with aiohttp.ClientSession() as session, session.post(f"{system.base_url}/clip/compare", json=body) as answer:
+        assert shown == pytest.approx((await answer.json())["similarity"], abs=1e-3)
+    await page.get_by_role("textbox", name="Texts to compare").fill("")
+    await expect(matrix).to_have_count(0, timeout=30_000)
 
 
 async def test_questions_are_answered_and_text_is_read(real: Playground, system: Launched) -> None:

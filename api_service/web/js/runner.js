@@ -35,7 +35,8 @@ export function startRunner(store) {
     store.set({ run: { ...store.get().run, state: "running", text: "" } });
     try {
       const answer = await infer(routeOf(store.get()), requestOf(store.get()), signal, told(signal));
-      if (!signal.aborted) store.set({ run: { state: "done", model, picture, ...answer } });
+      const more = await taskOf(model.task).more?.(store.get(), (route, body) => infer(route, body, signal));
+      if (!signal.aborted) store.set({ run: { state: "done", model, picture, ...answer, more } });
     } catch (error) {
       if (!signal.aborted) store.set({ run: { state: "failed", error } });
     }

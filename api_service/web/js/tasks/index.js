@@ -16,8 +16,9 @@ const TASKS = new Map([detection, classification, depth, embedding, gaze, keypoi
 
 /**
  * The task's presentation: {name, title, route, sliders, filtersClasses, summary, list, draw, verdict}.
- * Tasks that are told more than a picture have `marks` ("points" or "boxes" to set on it) or `words` (true), `asked` to
- * add that to the request, and `wants`, which says what is missing until there is enough.
+ * Tasks that are told more than a picture have `marks` ("points" or "boxes" to set on it) or `words` (what they are for),
+ * `asked` to add that to the request, and `wants`, which says what is missing until there is enough.
+ * Tasks with `more` ask further routes after the first; what it returns is `more` of the run that `list` gets.
  * Tasks with `tells` show their text while it is written.
  * A task without its own file still runs: its answer is shown as JSON.
  */

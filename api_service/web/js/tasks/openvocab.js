@@ -15,7 +15,7 @@ export const openVocabulary = {
     { name: "iou_threshold", key: "iou", label: "Overlap (IoU)", hint: "Merge boxes that overlap more than this", min: 0, max: 1, step: 0.01, initial: 0.3 },
   ],
   filtersClasses: false,
-  words: true,
+  words: "What to find",
   marks: "boxes",
   wants: (state) => (byExamples(state) || phrases(state.words).length > 0 ? "" : "Say what to find."),
   asked,

@@ -26,7 +26,7 @@ export function startResults(store) {
       el("strong", { text: task.summary(run.body) }),
       el("span", { class: "quiet", text: ` in ${milliseconds(run.roundTrip)} by ${run.model.id}` }),
     );
-    panel.replaceChildren(task.list(run.body, light));
+    panel.replaceChildren(task.list(run.body, light, run));
   }
 
   store.on(["run"], draw);

@@ -6,7 +6,9 @@ import { taskOf } from "../tasks/index.js";
 export function startWords(store) {
   const field = byId("words");
   store.on(["modelId"], ({ model }) => {
-    byId("words-card").hidden = !taskOf(model.task).words;
+    const { words } = taskOf(model.task);
+    byId("words-card").hidden = !words;
+    if (words) byId("words-heading").textContent = words;
   });
   field.addEventListener("input", () => store.set({ words: field.value }));
 }
