@@ -120,10 +120,20 @@ class EngineSettings(BaseSettings):
         ge=0,
         description="Megabytes of a GPU that one worker may take for models, when several share it; 0: no limit.",
     )
-    cuda_graphs: bool = Field(
-        False,
+    cuda_graphs: bool | None = Field(
+        None,
         description="Record runs on an NVIDIA GPU as CUDA graphs, one for each of the profile's warm-up batches, and "
-        "pad batches to these; for models whose only free size is the batch. Not proven on hardware.",
+        "pad batches to these; for models whose only free size is the batch. Unset: yes, but not with TensorRT.",
+    )
+    gpu_preprocessing: bool = Field(
+        True,
+        description="Send pixels to an NVIDIA GPU as they are and scale them there, for models that take an image.",
+    )
+    pinned_memory_mb: int = Field(
+        1024,
+        ge=0,
+        description="Megabytes of memory that cannot be swapped out, for fast copies to and from an NVIDIA GPU; beyond "
+        "that, copies are slower.",
     )
     warm_up: bool = Field(True, description="Run each model on blank images when it is loaded.")
 

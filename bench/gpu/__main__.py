@@ -1,19 +1,21 @@
-"""How near our sessions come to the provider's own loop on a GPU, and whether decoding keeps it fed.
+"""How near our sessions come to the provider's own loop on a GPU, and whether the processors keep it fed.
 
-For each profile, with and without CUDA graphs, at each batch size, with one process and with several on the same GPU:
+For each profile and precision, with and without CUDA graphs, at each batch size, with one process and with several on
+the same GPU:
 
 loop      the provider's runs one after the other, inputs and outputs on the device: the limit
-ours      the same graph through Session and Batcher: numpy in, numpy out, copies included
-two       two of ours at a time, so that one copies while the other computes
+ours xN   the same graph through Session and Batcher, N batches at a time: numpy in, numpy out, copies included
+same      whether batches that meet get the answers that they get alone
 
-The aim is ours (or two) >= 0.95 of loop. Then: pictures a second that 1, 2, 4 ... threads decode and prepare.
-``--profiles cpu`` runs it without a GPU, to see that it works. TensorRT compiles its engine in the first cell of a
-batch size (a minute or two for the detector), which is not counted.
+The aim is ours >= 0.95 of loop. Then: pictures a second that 1, 2, 4 ... threads decode and prepare, and the whole
+system over HTTP with so many workers on the card. ``--profiles cpu`` runs it without a GPU, to see that it works.
+TensorRT compiles its engine in the first cell of a batch size (a minute or two for the detector), which is not counted.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -25,8 +27,9 @@ from pathlib import Path
 from typing import Any
 
 from bench import pictures, report
+from bench.gpu.served import Served, served
 from bench.gpu.side import rate
-from bench.networks.repository import write_all
+from bench.networks.repository import halve, write_all
 from worker_service.engine.engine import Engine
 from worker_service.engine.params import Params
 from worker_service.settings import EngineSettings
@@ -56,12 +59,13 @@ def cell(wanted: dict[str, Any], processes: int) -> report.Row:
             side.kill()
     if not all(told) or not all(rates):
         return {"provider": "failed"}
-    sums = {name: sum(found[name] for found in rates) for name in rates[0]}
+    sums = {name: sum(found[name] for found in rates) for name in rates[0] if name != "same"}
     return {
         "provider": told[0]["provider"],
         "open s": told[0]["open s"],
         **{f"{name} img/s": value for name, value in sums.items()},
-        "ours/loop": max(sums["ours"], sums["ours, two at once"]) / sums["loop"],
+        "ours/loop": max(value for name, value in sums.items() if name.startswith("ours")) / sums["loop"],
+        "same": str(all(found["same"] for found in rates)),
     }
 
 
@@ -100,25 +104,41 @@ def decoding(models: Path, seconds: float) -> list[report.Row]:
 def main() -> None:
     parser = report.parser(__doc__)
     parser.add_argument("--profiles", nargs="+", default=["gpu", "tensorrt"])
+    parser.add_argument("--precisions", nargs="+", default=["float16", "float32"], choices=["float16", "float32"])
+    parser.add_argument("--graphs", type=int, nargs="+", default=[0, 1], choices=[0, 1], help="CUDA graphs off and on")
+    parser.add_argument("--pixels", type=int, nargs="+", default=[1], choices=[0, 1], help="scaled on the GPU or not")
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 8, 32])
     parser.add_argument("--processes", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--workers", type=int, nargs="*", default=[1, 2, 4], help="of the whole system; none: not run")
+    parser.add_argument("--concurrency", type=int, nargs="+", default=[64, 128])
     parser.add_argument("--seconds", type=float, default=2)
     options = parser.parse_args()
-    rows: list[report.Row] = []
     with tempfile.TemporaryDirectory() as name:
         models = Path(name) / "models"
         write_all(models)
-        graph = models / "bench-detector" / "weights.onnx"
-        for profile, graphs, batch, processes in product(
-            options.profiles, (False, True), options.batches, options.processes
+        whole = models / "bench-detector"
+        halved = halve(whole, Path(name) / "halves")
+        graphs = {"float32": whole / "weights.onnx", "float16": halved / "weights.onnx"}
+        rows: list[report.Row] = []
+        for profile, precision, pixels, recorded, batch, processes in product(
+            options.profiles, options.precisions, options.pixels, options.graphs, options.batches, options.processes
         ):
-            wanted = {"graph": str(graph), "profile": profile, "graphs": graphs, "batch": batch}
-            wanted |= {"seconds": options.seconds, "cache": str(Path(name) / "engines")}
-            how = {"profile": profile, "CUDA graphs": str(graphs), "batch": batch, "processes": processes}
+            settings = {"cuda_graphs": bool(recorded), "gpu_preprocessing": bool(pixels)}
+            settings["engine_cache"] = str(Path(name) / "engines")
+            wanted = {"graph": str(graphs[precision]), "profile": profile, "settings": settings}
+            wanted |= {"batch": batch, "seconds": options.seconds}
+            how = {"profile": profile, "precision": precision, "scaled on GPU": str(bool(pixels))}
+            how |= {"CUDA graphs": str(bool(recorded)), "batch": batch, "processes": processes}
             rows.append(how | cell(wanted, processes))
-        fed = decoding(models, options.seconds)
-    report.show(f"{card()}: the provider's loop and ours", rows, as_json=options.json)
-    report.show("decode and prepare", fed, as_json=options.json)
+            print(rows[-1], file=sys.stderr, flush=True)
+        report.show(f"{card()}: the provider's loop and ours", rows, as_json=options.json)
+        report.show("decode and prepare", decoding(models, options.seconds), as_json=options.json)
+        what = Served(options.concurrency, math.ceil(options.seconds))
+        over_http: list[report.Row] = []
+        for workers in options.workers:
+            over_http += served(halved.parent, Path(name), options.profiles[0], workers, what)
+        if over_http:
+            report.show("over HTTP, float16", over_http, as_json=options.json)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """One process of a comparison on a GPU: the provider's own loop and our session on the same graph.
 
-Reads a line of JSON (graph, profile, graphs, batch, seconds, cache), opens, answers, and measures at each further line.
+Reads a line of JSON (graph, profile, settings, batch, seconds), opens, answers, and measures at each further line.
 """
 # ruff: noqa: SLF001 - the limit is measured on the very session that ours uses
 
@@ -15,22 +15,30 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
+import numpy.typing as npt
 
 from worker_service.engine.runtime.batch import Batcher
-from worker_service.engine.runtime.ladder import Step
-from worker_service.engine.runtime.session import Runtime, Session, signature_of
+from worker_service.engine.runtime.ladder import RECORDING, Slot
+from worker_service.engine.runtime.normalise import Scale
+from worker_service.engine.runtime.session import Runtime, Session, numpy_dtype
 from worker_service.settings import EngineSettings
+
+UNIT = Scale((1 / 255,) * 3, (0.0,) * 3)
+WARM = 3
+Items = list[dict[str, npt.NDArray[Any]]]
 
 
 def rate(run: Callable[[], Any], images: int, seconds: float, at_once: int = 1) -> float:
     """Images a second of ``run``, which does ``images`` of them, from so many threads."""
-    end, done = time.perf_counter() + seconds, list[int]()
+    end, done, failed = time.perf_counter() + seconds, list[int](), list[BaseException]()
 
     def repeat() -> None:
-        while time.perf_counter() < end:
-            run()
-            done.append(images)
+        try:
+            while time.perf_counter() < end:
+                run()
+                done.append(images)
+        except Exception as error:  # noqa: BLE001 - raised below, in the thread that waits
+            failed.append(error)
 
     threads = [threading.Thread(target=repeat) for _ in range(at_once)]
     begun = time.perf_counter()
@@ -38,43 +46,70 @@ def rate(run: Callable[[], Any], images: int, seconds: float, at_once: int = 1) 
         thread.start()
     for thread in threads:
         thread.join()
+    if failed:
+        raise failed[0]
     return sum(done) / (time.perf_counter() - begun)
 
 
 def own_loop(session: Session, batch: int, seconds: float) -> float:
     """The limit: inputs and outputs stay on the device, one run after the other."""
-    step = Step(session._session, session.signature, batch, session.device)
-    run = ort.RunOptions()
-    run.add_run_config_entry("gpu_graph_id", "1000000")
+    slot = Slot(session._session, session.signature, batch, session.device)
+    with RECORDING.alone():
+        for _ in range(WARM):
+            slot.run(batch)
+    return rate(lambda: slot.run(batch), batch, seconds)
 
-    def once() -> None:
-        session._session.run_with_iobinding(step._binding, run)
 
-    for _ in range(3):
-        once()
-    return rate(once, batch, seconds)
+def drawn(session: Session, batch: int, seed: int) -> Items:
+    """A batch of noise, as pixels where the session takes them."""
+    (spec,) = session.signature.inputs
+    noise = np.random.default_rng(seed).random((batch, *spec.shape[1:]), np.float32)
+    values = (noise * 255).astype(np.uint8) if session.normalises else noise.astype(numpy_dtype(spec))
+    return [{spec.name: near(session, value)} for value in values]
+
+
+def near(session: Session, value: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Where preprocessing would have put it."""
+    array = session.memory.empty(value.shape, value.dtype)
+    array[...] = value
+    return array
+
+
+def same(batcher: Batcher, batches: list[Items], seconds: float) -> bool:
+    """Whether batches that run at the same time get the answers that they get alone."""
+    alone = [batcher.run(items) for items in batches]
+    turns = iter(range(10**9))
+    wrong: list[int] = []
+
+    def check() -> None:
+        turn = next(turns) % len(batches)
+        for ours, expected in zip(batcher.run(batches[turn]), alone[turn], strict=True):
+            if not all(np.allclose(a, b, rtol=1e-2, atol=1e-2) for a, b in zip(ours, expected, strict=True)):
+                wrong.append(turn)
+
+    rate(check, 1, seconds, len(batches))
+    return not wrong
 
 
 def main() -> None:
     wanted = json.loads(sys.stdin.readline())
     batch, seconds = wanted["batch"], wanted["seconds"]
     begun = time.perf_counter()
-    own = EngineSettings(
-        profile=wanted["profile"], cuda_graphs=wanted["graphs"], engine_cache=Path(wanted["cache"]), max_batch=batch
-    )
+    own = EngineSettings(profile=wanted["profile"], max_batch=batch, **wanted["settings"])
     runtime = Runtime(own)
     session = runtime.open(Path(wanted["graph"]))
-    batcher = Batcher(session, batch)
-    spec = signature_of(session._session).inputs[0]
-    items = [{spec.name: np.random.default_rng(i).random(spec.shape[1:], np.float32)} for i in range(batch)]
-    batcher.run(items)
+    batcher = Batcher(session, batch, UNIT if session.normalises else None)
+    batches = [drawn(session, batch, seed) for seed in range(max(2, runtime.profile.runs))]
+    batcher.run(batches[0])
     facts = {"open s": time.perf_counter() - begun, "provider": session.providers[0]}
     print(json.dumps(facts), flush=True)
     for _ in sys.stdin:
-        loop = own_loop(session, batch, seconds)
-        ours = rate(lambda: batcher.run(items), batch, seconds)
-        together = rate(lambda: batcher.run(items), batch, seconds, max(2, runtime.profile.runs))
-        print(json.dumps({"loop": loop, "ours": ours, "ours, two at once": together}), flush=True)
+        found: dict[str, float | bool] = {"loop": own_loop(session, batch, seconds)}
+        for at_once in sorted({1, 2, len(batches)}):
+            rate(lambda: batcher.run(batches[0]), batch, seconds / 4, at_once)
+            found[f"ours x{at_once}"] = rate(lambda: batcher.run(batches[0]), batch, seconds, at_once)
+        found["same"] = same(batcher, batches, seconds / 2)
+        print(json.dumps(found), flush=True)
 
 
 if __name__ == "__main__":

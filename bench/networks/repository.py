@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from bench.networks import classifier, detector, noop
 from models.training.samples import blob, letterbox
@@ -50,6 +51,12 @@ def write_noop(out: Path) -> Path:
     return _write(out / "bench-noop", noop.build(), own | {"input": _input(noop.SIZE, "stretch")})
 
 
+def halve(folder: Path, out: Path) -> Path:
+    """Write the model of a folder again under `out`, in float16, inputs and outputs too."""
+    made = convert_float_to_float16(onnx.load(folder / "weights.onnx"), keep_io_types=False)
+    return _write(out / folder.name, made, json.loads((folder / "model.json").read_text()))
+
+
 def _input(size: int, resize: str) -> dict[str, Any]:
     square = {"width": size, "height": size, "resize": resize, "pad": 114}
     return square | {"channels": "rgb", "scale": 1 / 255, "mean": [0, 0, 0], "std": [1, 1, 1]}
@@ -60,7 +67,7 @@ def _write(folder: Path, model: onnx.ModelProto, own: dict[str, Any]) -> Path:
     weights = model.SerializeToString()
     (folder / "weights.onnx").write_bytes(weights)
     digest = hashlib.sha256(weights).hexdigest()
-    manifest = {"id": folder.name, **own, "files": {"weights.onnx": digest}, "licence": "Apache-2.0"}
+    manifest = own | {"id": folder.name, "files": {"weights.onnx": digest}, "licence": "Apache-2.0"}
     manifest["description"] = "Random weights, for benchmarks only: the answers mean nothing."
     (folder / "model.json").write_text(json.dumps(manifest, indent=2) + "\n")
     return folder

@@ -14,7 +14,7 @@ from worker_service.engine.family import Image, Prepared, Raw
 from worker_service.engine.params import Params, parse
 from worker_service.engine.runtime.batch import Batcher, by_first_axis
 from worker_service.engine.runtime.session import Runtime
-from worker_service.engine.vision.fit import fit
+from worker_service.engine.vision.fit import as_pixels, fit, scale_of
 
 P = TypeVar("P", bound=Params)
 Array = npt.NDArray[Any]
@@ -28,7 +28,6 @@ class GraphModel(Generic[P]):
     def __init__(self, package: Package, runtime: Runtime) -> None:
         self.manifest = package.manifest
         self.session = runtime.open(package.graph())
-        self._batcher = Batcher(self.session, runtime.max_batch)
         self._file_bytes = package.bytes
         inputs = self.session.signature.inputs
         if len(inputs) != 1:
@@ -47,6 +46,12 @@ class GraphModel(Generic[P]):
         self._dtype = np.uint8 if self._input.dtype == "uint8" else np.float32
         if self._dtype is np.uint8 and (spec.scale, spec.mean, spec.std) != (1.0, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)):
             raise ModelLoadFailed("The graph takes uint8 pixels; 'input.scale' in model.json must be 1, mean 0, std 1.")
+        scale = None
+        ours = type(self).preprocess is GraphModel.preprocess
+        if ours and self.session.normalises and spec.precision == "uint8":
+            scale, spec, self._dtype = scale_of(spec), as_pixels(spec), np.uint8
+        self._spec = spec
+        self._batcher = Batcher(self.session, runtime.max_batch, scale)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -74,7 +79,7 @@ class GraphModel(Generic[P]):
 
     def preprocess(self, image: Image, params: P) -> Prepared:
         """Resize and normalise as the manifest's ``input`` says."""
-        tensor, geometry = fit(image, self.manifest.input, self._dtype)
+        tensor, geometry = fit(image, self._spec, self._dtype, self.session.memory.empty)
         size = (geometry.width, geometry.height)
         return Prepared({self._input.name: tensor}, geometry, size, image if params.visualize else None)
 

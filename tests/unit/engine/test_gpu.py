@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +23,10 @@ from worker_service.engine.runtime.gpu import (
     tuned,
     without_graphs,
 )
-from worker_service.engine.runtime.ladder import Ladder
+from worker_service.engine.runtime.ladder import Ladder, Slot
+from worker_service.engine.runtime.memory import Plain
 from worker_service.engine.runtime.session import Runtime, read_signature
+from worker_service.engine.runtime.settled import settled
 from worker_service.engine.runtime.signature import GraphSignature, TensorSpec
 from worker_service.settings import EngineSettings
 
@@ -121,37 +125,125 @@ def test_the_profile_tensorrt_opens_graphs_with_all_of_it(tmp_path: Path, monkey
     assert "enable_cuda_graph" not in opened[2][CUDA]
 
 
+def one(value: float) -> dict[str, Any]:
+    return {"images": np.full((3, 4), value, np.float32)}
+
+
+def ladder(path: Path, *sizes: int) -> Ladder:
+    session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    return Ladder(session, read_signature(path), sizes, "cpu", Plain())
+
+
 @pytest.mark.parametrize("batch", ["batch", 4])
 def test_padded_runs_answer_as_plain_ones(tmp_path: Path, batch: int | str) -> None:
-    path = graph(tmp_path / "g.onnx", batch=batch)
-    session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    ladder = Ladder(session, read_signature(path), (1, 2, 4), "cpu")
-    kept = []
+    made, kept = ladder(graph(tmp_path / "g.onnx", batch=batch), 1, 2, 4), []
     for count in (4, 1, 3, 2):
         images = np.random.default_rng(count).random((count, 3, 4), np.float32)
-        (found,) = ladder.run({"images": images})
+        (found,) = made.run([{"images": image} for image in images])
         kept.append((found, images))
     for found, images in kept:  # later runs in the same buffers changed nothing
         np.testing.assert_array_equal(found, images * 2)
-    assert ladder.takes({"images": np.zeros((4, 3, 4), np.float32)})
-    assert not ladder.takes({"images": np.zeros((5, 3, 4), np.float32)})
+    assert made.takes(4)
+    assert not made.takes(5)
+
+
+def test_outputs_of_unknown_size_are_not_padded(tmp_path: Path) -> None:
+    """What is not there cannot be detected."""
+    image = helper.make_tensor_value_info("images", TensorProto.FLOAT, ["batch", 3, 4])
+    places = helper.make_tensor_value_info("places", TensorProto.INT64, [3, "found"])
+    made = helper.make_graph([helper.make_node("NonZero", ["images"], ["places"])], "g", [image], [places])
+    onnx.save(helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), tmp_path / "g.onnx")
+    sparse = ladder(tmp_path / "g.onnx", 4)
+    for filled in (1, 0):
+        (found,) = sparse.run([one(filled), one(0), one(0)])
+        assert found.shape == (3, 12 * filled)
+        assert not found.any() or set(found[0]) == {0}
+
+
+def test_sizes_that_follow_from_the_batch_are_found(tmp_path: Path) -> None:
+    """Exporters name the axes that a Reshape makes."""
+    image = helper.make_tensor_value_info("images", TensorProto.FLOAT, ["batch", 3, 4])
+    flat = helper.make_tensor_value_info("flat", TensorProto.FLOAT, ["batch", "Reshapeflat_dim_1"])
+    nodes = [
+        helper.make_node("Shape", ["images"], ["all"]),
+        helper.make_node("Gather", ["all", "zero"], ["batch"]),
+        helper.make_node("Concat", ["batch", "rest"], ["shape"], axis=0),
+        helper.make_node("Reshape", ["images", "shape"], ["flat"]),
+    ]
+    known = [helper.make_tensor(name, TensorProto.INT64, [1], [value]) for name, value in (("zero", 0), ("rest", -1))]
+    made = helper.make_graph(nodes, "g", [image], [flat], known)
+    path = tmp_path / "g.onnx"
+    onnx.save(helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
+    assert not only_batch_is_free(read_signature(path))
+    assert settled(path, read_signature(path)).outputs == (TensorSpec("flat", ("batch", 12), "float32"),)
 
 
 def test_runs_at_the_same_time_have_buffers_of_their_own(tmp_path: Path) -> None:
-    path = graph(tmp_path / "g.onnx")
-    session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    ladder, wrong = Ladder(session, read_signature(path), (8,), "cpu"), list[int]()
+    made, wrong = ladder(graph(tmp_path / "g.onnx"), 8), list[int]()
 
     def repeat(seed: int) -> None:
-        images = np.full((8, 3, 4), seed, np.float32)
         for _ in range(200):
-            if not np.array_equal(ladder.run({"images": images})[0], images * 2):
+            if not (made.run([one(seed)] * 8)[0] == 2 * seed).all():
                 wrong.append(seed)
 
-    threads = [threading.Thread(target=repeat, args=(seed,)) for seed in range(4)]
+    together([partial(repeat, seed) for seed in range(4)])
+    assert not wrong
+    assert len(made._idle) <= 4
+    assert made.bytes == len(made._idle) * 2 * 8 * 3 * 4 * 4
+
+
+def together(calls: Sequence[Callable[[], Any]]) -> None:
+    threads = [threading.Thread(target=call) for call in calls]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert not wrong
-    assert len(ladder._idle[8]) <= 4
+
+
+def test_runs_take_turns_and_copies_do_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What CUDA's provider needs, and what hides the copies behind the runs."""
+    made = ladder(graph(tmp_path / "g.onnx"), 1)
+    met, most, running = threading.Barrier(3), list[int](), list[int]()
+    send, run = Slot.send, Slot.run
+
+    def all_at_once(slot: Slot, *args: Any, **named: Any) -> None:
+        met.wait(30)  # passes only when three are here at the same time
+        send(slot, *args, **named)
+
+    def alone(slot: Slot, size: int) -> Any:
+        running.append(1)
+        most.append(len(running))
+        outputs = run(slot, size)
+        running.pop()
+        return outputs
+
+    monkeypatch.setattr(Slot, "send", all_at_once)
+    monkeypatch.setattr(Slot, "run", alone)
+    together([partial(made.run, [one(1)]) for _ in range(3)])
+    assert most == [1, 1, 1]
+
+
+def test_every_size_is_recorded_once_in_each_slot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sizes one after the other: to prepare one again takes as long as the first time."""
+    made, runs = ladder(graph(tmp_path / "g.onnx"), 1, 4), list[tuple[int, int]]()
+    run, slots = Slot.run, list[Slot]()
+
+    def note(slot: Slot, size: int) -> Any:
+        if slot not in slots:
+            slots.append(slot)
+        runs.append((size, slots.index(slot)))
+        return run(slot, size)
+
+    monkeypatch.setattr(Slot, "run", note)
+    made.record(2)
+    assert runs == [(1, 0), (1, 0), (1, 1), (1, 1), (4, 0), (4, 0), (4, 1), (4, 1)]
+    made.run([one(1)] * 3)
+    assert runs[8:] == [(4, 1)]
+
+
+def test_a_batch_that_failed_gives_its_buffers_up(tmp_path: Path) -> None:
+    made = ladder(graph(tmp_path / "g.onnx"), 2)
+    with pytest.raises(ValueError, match=r"given \[2, 4\]"):
+        made.run([{"images": np.ones((2, 4), np.float32)}])
+    assert made.bytes == 0
+    assert (made.run([one(1)])[0] == 2).all()

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shared.errors import InferenceFailed
+from worker_service.engine.runtime.normalise import Scale
 from worker_service.engine.runtime.session import Session, numpy_dtype
 
 Array = npt.NDArray[Any]
@@ -33,11 +34,13 @@ class Batcher:
     A graph with a fixed batch size is fed exactly that many items, the last run padded with what the buffer holds.
     """
 
-    def __init__(self, session: Session, max_batch: int) -> None:
+    def __init__(self, session: Session, max_batch: int, scale: Scale | None = None) -> None:
+        """With a scale, items are uint8 pixels that are scaled where the graph runs."""
         sizes = {spec.fixed(0) for spec in session.signature.inputs} - {None}
         self.fixed: int | None = next(iter(sizes)) if len(sizes) == 1 else None
         self.max_batch = self.fixed or max_batch
         self.session = session
+        self._scale = scale
         self._dtypes = {spec.name: numpy_dtype(spec) for spec in session.signature.inputs}
         self._buffers: list[Buffers] = []
         self._idle: list[Buffers] = []
@@ -56,6 +59,8 @@ class Batcher:
 
     def _run_once(self, items: Sequence[Mapping[str, Array]], split: Split) -> list[tuple[Array, ...]]:
         size = self.fixed or len(items)
+        if self.session.takes_items(len(items)):
+            return split(self.session.run_items(items, self._scale), len(items))
         buffers = self._borrow()
         try:
             outputs = self.session.run({name: self._stack(name, items, size, buffers) for name in self._dtypes})

@@ -1,6 +1,6 @@
 """Options of NVIDIA's providers that depend on the graph or on the machine; the others stand in the profile.
 
-Unproven on hardware: no machine with a GPU has run this. ``python -m bench.gpu`` is what to run on the first one.
+CUDA's were run on an H100 (docs/benchmarks.md); TensorRT's have not met its libraries yet.
 """
 
 from __future__ import annotations
@@ -39,7 +39,23 @@ def without_graphs(providers: Providers) -> Providers:
 
 def only_batch_is_free(signature: GraphSignature) -> bool:
     """Whether every input and output has the batch as its first axis and all other sizes fixed."""
-    return all(len(spec.shape) > 1 and _rest(spec) is not None for spec in (*signature.inputs, *signature.outputs))
+    return takes_batches(signature) and all(has_batch(spec, signature) for spec in signature.outputs)
+
+
+def takes_batches(signature: GraphSignature) -> bool:
+    """Whether the batch is the first axis of every input, and all other sizes are fixed."""
+    return bool(signature.inputs) and all(has_batch(spec, signature) for spec in signature.inputs)
+
+
+def has_batch(spec: TensorSpec, signature: GraphSignature) -> bool:
+    """Whether its first axis is that of the first input, by size or by name, and all other sizes are fixed."""
+    return len(spec.shape) > 1 and spec.shape[0] == signature.inputs[0].shape[0] and _rest(spec) is not None
+
+
+def takes_an_image(signature: GraphSignature) -> bool:
+    """Whether the only input is [batch, 3, height, width] of floats that pixels can be made into."""
+    first, *more = signature.inputs
+    return not more and len(first.shape) == 4 and first.fixed(1) == 3 and first.dtype in {"float32", "float16"}
 
 
 def shapes(signature: GraphSignature, sizes: Sequence[int]) -> dict[str, str]:

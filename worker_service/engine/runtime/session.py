@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,9 +20,13 @@ from shared.errors import InferenceFailed, ModelLoadFailed
 from worker_service.engine.remembered import Shelf
 from worker_service.engine.runtime import gpu
 from worker_service.engine.runtime.choice import Choice, Providers
-from worker_service.engine.runtime.ladder import Ladder
+from worker_service.engine.runtime.gate import Turns
+from worker_service.engine.runtime.ladder import RECORDING, Ladder
+from worker_service.engine.runtime.memory import Memory, Plain, pinned
+from worker_service.engine.runtime.normalise import Normaliser, Scale
 from worker_service.engine.runtime.parts import Parts, content_of, files_of
 from worker_service.engine.runtime.profile import BadProfile, HardwareProfile, load_profile
+from worker_service.engine.runtime.settled import settled
 from worker_service.engine.runtime.signature import GraphSignature, TensorSpec
 from worker_service.engine.runtime.twin import Cores, Crowd, Twin, size_of
 from worker_service.settings import EngineSettings
@@ -70,7 +74,11 @@ class Session:
         self._crowd = crowd
         self._twin = twin
         self._ladder = ladder
+        self.memory: Memory = ladder.memory if ladder is not None else Plain()
         self._file_bytes = file_bytes
+        # CUDA's provider does not survive two runs of a session at the same time (bench/gpu: illegal memory access).
+        on_gpu = self.device == "cuda"
+        self._turn: Callable[[], AbstractContextManager[None]] = Turns(RECORDING).turn if on_gpu else nullcontext
         self._outputs = [output.name for output in self.signature.outputs]
 
     def run(self, feeds: Mapping[str, npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
@@ -82,23 +90,49 @@ class Session:
         with self._crowd.join() as runs:
             twin = self._twin.get(runs) if self._twin is not None else None
             try:
-                if self._ladder is not None and self._ladder.takes(feeds):
-                    return self._ladder.run(feeds)
-                outputs: list[npt.NDArray[Any]] = (twin or self._session).run(self._outputs, dict(feeds))
+                with self._turn():
+                    outputs: list[npt.NDArray[Any]] = (twin or self._session).run(self._outputs, dict(feeds))
             except Exception as error:  # onnxruntime's errors share no base class of their own
                 log.exception("%s failed to run", self._name)
                 raise InferenceFailed("The model failed while it ran.") from error
         return outputs
 
+    def takes_items(self, count: int) -> bool:
+        """Whether ``run_items`` may be given so many."""
+        return self._ladder is not None and self._ladder.takes(count)
+
+    def run_items(self, items: Sequence[Mapping[str, npt.NDArray[Any]]], scale: Scale | None) -> list[npt.NDArray[Any]]:
+        """Run a batch whose items are put together on the device; outputs as of ``run``.
+
+        Args:
+            items: inputs by name, without the batch axis; arrays that ``memory`` made travel fastest.
+            scale: what makes values of uint8 pixels, where the session ``normalises``; None when items are values.
+
+        Raises:
+            InferenceFailed: ONNX Runtime or CUDA raised; the message goes to the log only.
+        """
+        assert self._ladder is not None  # noqa: S101 - takes_items was asked
+        try:
+            return self._ladder.run(items, scale)
+        except Exception as error:  # onnxruntime's errors share no base class of their own
+            log.exception("%s failed to run", self._name)
+            raise InferenceFailed("The model failed while it ran.") from error
+
+    @property
+    def normalises(self) -> bool:
+        """Whether ``run_items`` takes uint8 pixels for the only input, with the scale that makes them its values."""
+        return self._ladder is not None and self._ladder.normaliser is not None
+
     @property
     def bytes(self) -> int:
-        """What it takes, roughly: its files, and what opening it a second time took."""
+        """What it takes, roughly: its files, and what it holds beside them."""
         return self._file_bytes + self.bytes_again
 
     @property
     def bytes_again(self) -> int:
-        """What opening the graph again took, roughly."""
-        return self._twin.bytes if self._twin is not None else 0
+        """What opening the graph again took, roughly, and buffers on the device."""
+        again = self._twin.bytes if self._twin is not None else 0
+        return again + (self._ladder.bytes if self._ladder is not None else 0)
 
     @property
     def device(self) -> str:
@@ -125,7 +159,8 @@ class Session:
                 binding.bind_ortvalue_input(name, value)
             for name in wanted:
                 binding.bind_output(name, self.device)
-            self._session.run_with_iobinding(binding)
+            with self._turn():
+                self._session.run_with_iobinding(binding)
             return dict(zip(wanted, binding.get_outputs(), strict=True))
         except Exception as error:  # onnxruntime's errors share no base class of their own
             log.exception("%s failed to run", self._name)
@@ -154,7 +189,12 @@ class Runtime:
         self.max_batch: int = settings.max_batch or self.profile.max_batch
         self._engine_cache = settings.engine_cache
         sizes = tuple(sorted({min(size, self.max_batch) for size in (*self.profile.warm_up_batches, self.max_batch)}))
-        self._wishes = gpu.Wishes(sizes, settings.gpu_memory_mb * 2**20, settings.cuda_graphs)
+        compiles = any(name == gpu.TENSORRT for name, _ in self.providers)
+        graphs = not compiles if settings.cuda_graphs is None else settings.cuda_graphs
+        self._wishes = gpu.Wishes(sizes, settings.gpu_memory_mb * 2**20, graphs)
+        on_gpu = any(name in CUDA for name, _ in self.providers)
+        self._memory = pinned(settings.pinned_memory_mb * 2**20) if on_gpu else None
+        self._gpu_preprocessing = settings.gpu_preprocessing
         self._crowd = Crowd()
         self._twin_bytes = settings.twin_max_mb * 2**20
         self.runs: int = self.profile.runs or max(LEAST_RUNS, mine)
@@ -199,7 +239,7 @@ class Runtime:
         try:
             providers = self._tuned(path)
             providers = self._choice.among(path, providers) if self._choice else providers
-            session, providers = self._recorded(path, providers)
+            session, ladder, providers = self._recorded(path, providers)
         except Exception as error:  # onnxruntime's errors share no base class of their own
             log.exception("cannot open %s", path)
             raise ModelLoadFailed(f"ONNX Runtime cannot load {path.name}; the worker's log says why.") from error
@@ -209,30 +249,41 @@ class Runtime:
             raise ModelLoadFailed(str(error)) from error
         twin = self._twin_of(path, session, providers)
         size = sum(file.stat().st_size for file in files_of(path))
-        return Session(session, path.parent.name, self._crowd, twin, self._ladder_of(session, providers), size)
+        return Session(session, path.parent.name, self._crowd, twin, ladder, size)
 
     def _tuned(self, path: Path) -> Providers:
         """The providers, on an NVIDIA GPU with what the graph needs."""
         if not any(name in CUDA for name, _ in self.providers):
             return self.providers
-        signature = read_signature(path)
+        signature = settled(path, read_signature(path))
         wishes = replace(self._wishes, graphs=self._wishes.graphs and gpu.only_batch_is_free(signature))
         return gpu.tuned(self.providers, path, signature, wishes)
 
-    def _ladder_of(self, session: ort.InferenceSession, providers: Providers) -> Ladder | None:
-        if not self._wishes.graphs or gpu.without_graphs(providers) == providers:
+    def _ladder_of(self, path: Path, session: ort.InferenceSession, providers: Providers) -> Ladder | None:
+        if self._memory is None or not set(session.get_providers()) & CUDA:
             return None
-        return Ladder(session, signature_of(session), self._wishes.sizes, "cuda")
+        signature = settled(path, signature_of(session))
+        if not gpu.takes_batches(signature):
+            return None
+        plain, normaliser = gpu.without_graphs(providers), None
+        if self._gpu_preprocessing and gpu.takes_an_image(signature):
+            normaliser = Normaliser(lambda own: self._opened(own, plain), signature.inputs[0].dtype, "cuda")
+        ladder = Ladder(session, signature, self._wishes.sizes, "cuda", self._memory, normaliser)
+        if plain != providers:
+            ladder.record(self.profile.runs)
+        return ladder
 
-    def _recorded(self, path: Path, providers: Providers) -> tuple[ort.InferenceSession, Providers]:
+    def _recorded(self, path: Path, providers: Providers) -> tuple[ort.InferenceSession, Ladder | None, Providers]:
         """Open it for CUDA graphs where they are wanted, and without where the graph cannot be recorded."""
         plain = gpu.without_graphs(providers)
         if plain != providers:
             try:
-                return self._opened(path, providers), providers
+                session = self._opened(path, providers)
+                return session, self._ladder_of(path, session, providers), providers
             except Exception as error:  # noqa: BLE001 - onnxruntime's errors share no base class of their own
                 log.warning("%s runs without CUDA graphs: %s", path.parent.name, error)
-        return self._opened(path, plain), plain
+        session = self._opened(path, plain)
+        return session, self._ladder_of(path, session, plain), plain
 
     def _twin_of(self, path: Path, session: ort.InferenceSession, providers: Providers) -> Twin | None:
         size = size_of(path)

@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import floor
-from typing import Any
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -16,6 +17,7 @@ import numpy.typing as npt
 from PIL import Image as Pillow
 
 from worker_service.engine.manifest import InputSpec, Interpolation
+from worker_service.engine.runtime.normalise import Scale
 
 _INTERPOLATIONS: dict[Interpolation, int] = {
     "linear": cv2.INTER_LINEAR,
@@ -26,6 +28,9 @@ _ANTIALIAS: dict[Interpolation, Pillow.Resampling] = {
     "antialias-linear": Pillow.Resampling.BILINEAR,
     "antialias-cubic": Pillow.Resampling.BICUBIC,
 }
+
+
+Empty: TypeAlias = Callable[[tuple[int, int, int], npt.DTypeLike], npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,7 @@ NOWHERE = Geometry(1.0, 1.0, 0, 0, 0, 0)
 
 
 def fit(
-    image: npt.NDArray[np.uint8], spec: InputSpec, dtype: npt.DTypeLike = np.float32
+    image: npt.NDArray[np.uint8], spec: InputSpec, dtype: npt.DTypeLike = np.float32, empty: Empty = np.empty
 ) -> tuple[npt.NDArray[Any], Geometry]:
     """Image [H, W, 3] uint8 BGR to the tensor [3, height, width] that the manifest describes.
 
@@ -67,6 +72,7 @@ def fit(
         image: the source.
         spec: the manifest's ``input``.
         dtype: of the tensor; uint8 is for graphs that normalise themselves, whose spec leaves pixels as they are.
+        empty: makes the tensor, by shape and type.
     """
     rows, cols = image.shape[:2]
     width, height = _target(cols, rows, spec)
@@ -76,9 +82,20 @@ def fit(
         whole = round if spec.crop_offset == "round" else floor
         left, top = -whole((width - spec.width) / 2), -whole((height - spec.height) / 2)
         pixels = pixels[-top : spec.height - top, -left : spec.width - left]
-    tensor = np.empty((3, spec.height, spec.width), dtype)
+    tensor = empty((3, spec.height, spec.width), dtype)
     _write(pixels, tensor, spec, (max(left, 0), max(top, 0)))
     return tensor, Geometry(width / cols, height / rows, left, top, cols, rows)
+
+
+def scale_of(spec: InputSpec) -> Scale:
+    """What becomes of a pixel, by channel: (pixel * scale - mean) / std, as one product and one sum."""
+    red, green, blue = ((spec.scale / std, -mean / std) for mean, std in zip(spec.mean, spec.std, strict=True))
+    return Scale((red[0], green[0], blue[0]), (red[1], green[1], blue[1]))
+
+
+def as_pixels(spec: InputSpec) -> InputSpec:
+    """The same place and size, with pixels left as they are."""
+    return spec.model_copy(update={"scale": 1.0, "mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)})
 
 
 def _resize(image: npt.NDArray[np.uint8], size: tuple[int, int], spec: InputSpec) -> npt.NDArray[Any]:
@@ -116,9 +133,9 @@ def _write(pixels: npt.NDArray[Any], tensor: npt.NDArray[Any], spec: InputSpec, 
     bottom, right = top + pixels.shape[0], left + pixels.shape[1]
     planes = cv2.split(pixels)
     order = (2, 1, 0) if spec.channels == "rgb" else (0, 1, 2)
+    scale = scale_of(spec)
     for channel, plane in enumerate(order):
-        factor = np.float32(spec.scale / spec.std[channel])
-        shift = np.float32(-spec.mean[channel] / spec.std[channel])
+        factor, shift = (np.float32(values[channel]) for values in scale)
         target = tensor[channel]
         inside = target[top:bottom, left:right]
         np.copyto(inside, planes[plane])
