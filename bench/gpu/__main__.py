@@ -109,7 +109,9 @@ def main() -> None:
     parser.add_argument("--pixels", type=int, nargs="+", default=[1], choices=[0, 1], help="scaled on the GPU or not")
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 8, 32])
     parser.add_argument("--processes", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--workers", type=int, nargs="*", default=[1, 2, 4], help="of the whole system; none: not run")
+    parser.add_argument(
+        "--workers", type=int, nargs="*", default=[1, 2, 4], help="of the whole system; none: only the runs"
+    )
     parser.add_argument("--concurrency", type=int, nargs="+", default=[64, 128])
     parser.add_argument("--seconds", type=float, default=2)
     options = parser.parse_args()
@@ -132,7 +134,8 @@ def main() -> None:
             rows.append(how | cell(wanted, processes))
             print(rows[-1], file=sys.stderr, flush=True)
         report.show(f"{card()}: the provider's loop and ours", rows, as_json=options.json)
-        report.show("decode and prepare", decoding(models, options.seconds), as_json=options.json)
+        if options.workers:
+            report.show("decode and prepare", decoding(models, options.seconds), as_json=options.json)
         what = Served(options.concurrency, math.ceil(options.seconds))
         over_http: list[report.Row] = []
         for workers in options.workers:
