@@ -13,6 +13,7 @@ from tests.parity import golden
 from tests.parity.foundation import FOLDER
 from worker_service.engine.artifacts import Package, file_sha256
 from worker_service.engine.manifest import Manifest
+from worker_service.engine.runtime.memory import Plain
 from worker_service.engine.runtime.session import Runtime
 from worker_service.engine.runtime.signature import GraphSignature, TensorSpec
 from worker_service.settings import EngineSettings
@@ -53,6 +54,8 @@ class ReplaySession:
     def __init__(self, case: golden.Case, arrays: golden.Arrays) -> None:
         self.signature = signature(case)
         self.providers = ("CPUExecutionProvider",)
+        self.memory = Plain()
+        self.normalises = False
         self.input_error = 0.0
         self._told = arrays.get("told")
         self._inputs = {picture: arrays[f"{picture}/input"] for picture in case.pictures}
@@ -71,6 +74,10 @@ class ReplaySession:
         rows = [self._outputs[self._closest(tensor)] for tensor in batch]
         specs = self.signature.outputs
         return [_join(spec, list(output)) for spec, output in zip(specs, zip(*rows, strict=True), strict=True)]
+
+    def takes_items(self, count: int) -> bool:
+        """Never: batches are put together here."""
+        return False
 
     def _restore(self, arrays: golden.Arrays, picture: str) -> list[np.ndarray]:
         count = len(self.signature.outputs)

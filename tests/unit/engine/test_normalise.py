@@ -12,7 +12,7 @@ import onnxruntime as ort
 import pytest
 from onnx import helper
 
-from tests.unit.engine.normalise_graphs import TYPES, build
+from tests.unit.engine.small_graphs import TYPES, all_of_them
 from worker_service.engine.engine import Engine
 from worker_service.engine.manifest import InputSpec
 from worker_service.engine.runtime.ladder import Ladder
@@ -49,8 +49,18 @@ def without_ids(result: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def test_the_graphs_are_those_that_the_script_writes() -> None:
-    for dtype, path in GRAPHS.items():
-        assert path.read_bytes() == build(dtype), "run: python -m tests.unit.engine.normalise_graphs"
+    for path, content in all_of_them().items():
+        assert path.read_bytes() == content, "run: python -m tests.unit.engine.small_graphs"
+
+
+def test_outputs_in_half_precision_come_as_they_are_in_float32(tmp_path: Path) -> None:
+    """Answers are worked out in float32, which numpy is made for."""
+    session = Runtime(EngineSettings(intra_op_threads=1)).open(identity(tmp_path / "g.onnx", "float16"))
+    every = np.arange(2**16, dtype=np.uint16).view(np.float16)
+    images = np.resize(every, (40, 3, 24, 32))
+    (found,) = session.run({"images": images})
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, images.astype(np.float32))
 
 
 @pytest.mark.parametrize("dtype", GRAPHS)

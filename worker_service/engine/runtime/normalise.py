@@ -1,7 +1,7 @@
 """Normalising pixels where the graph runs: a quarter of the bytes of float32 are copied, and no core computes them.
 
 The two small graphs beside this file do it: [n, 3, height, width] uint8 times ``factor`` plus ``shift`` [3, 1, 1], in
-float32, then in the type of the graph that follows. ``python -m tests.unit.engine.normalise_graphs`` writes them.
+float32, then in the type of the graph that follows. ``python -m tests.unit.engine.small_graphs`` writes them.
 """
 
 from __future__ import annotations

@@ -29,6 +29,7 @@ from worker_service.engine.runtime.profile import BadProfile, HardwareProfile, l
 from worker_service.engine.runtime.settled import settled
 from worker_service.engine.runtime.signature import GraphSignature, TensorSpec
 from worker_service.engine.runtime.twin import Cores, Crowd, Twin, size_of
+from worker_service.engine.runtime.widen import widened
 from worker_service.settings import EngineSettings
 
 log = logging.getLogger(__name__)
@@ -82,7 +83,7 @@ class Session:
         self._outputs = [output.name for output in self.signature.outputs]
 
     def run(self, feeds: Mapping[str, npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
-        """Run the graph on inputs by name; all outputs, in graph order.
+        """Run the graph on inputs by name; all outputs, in graph order, halves as float32.
 
         Raises:
             InferenceFailed: ONNX Runtime raised; its own message goes to the log only.
@@ -95,7 +96,7 @@ class Session:
             except Exception as error:  # onnxruntime's errors share no base class of their own
                 log.exception("%s failed to run", self._name)
                 raise InferenceFailed("The model failed while it ran.") from error
-        return outputs
+        return widened(outputs)
 
     def takes_items(self, count: int) -> bool:
         """Whether ``run_items`` may be given so many."""
@@ -113,7 +114,7 @@ class Session:
         """
         assert self._ladder is not None  # noqa: S101 - takes_items was asked
         try:
-            return self._ladder.run(items, scale)
+            return widened(self._ladder.run(items, scale))
         except Exception as error:  # onnxruntime's errors share no base class of their own
             log.exception("%s failed to run", self._name)
             raise InferenceFailed("The model failed while it ran.") from error

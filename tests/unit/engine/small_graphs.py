@@ -1,18 +1,21 @@
-"""Writes the graphs of ``worker_service/engine/runtime``: ``python -m tests.unit.engine.normalise_graphs``."""
+"""Writes the graphs of ``worker_service/engine/runtime``: ``python -m tests.unit.engine.small_graphs``."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import onnx
 from onnx import TensorProto, helper
 
 from worker_service.engine.runtime.normalise import FACTOR, GRAPHS, PIXELS, SHIFT, VALUES
+from worker_service.engine.runtime.widen import GRAPH, HALF, WHOLE
 
 IMAGE = ["n", 3, "height", "width"]
 TYPES = {"float32": TensorProto.FLOAT, "float16": TensorProto.FLOAT16}
 
 
-def build(dtype: str) -> bytes:
-    """The graph; its file is small enough to read in a debugger."""
+def normalise(dtype: str) -> bytes:
+    """Pixels to values of that type."""
     nodes = [
         helper.make_node("Cast", [PIXELS], ["exact"], to=TensorProto.FLOAT),
         helper.make_node("Mul", ["exact", FACTOR], ["scaled"]),
@@ -24,16 +27,34 @@ def build(dtype: str) -> bytes:
         *(helper.make_tensor_value_info(name, TensorProto.FLOAT, [3, 1, 1]) for name in (FACTOR, SHIFT)),
     ]
     outputs = [helper.make_tensor_value_info(VALUES, TYPES[dtype], IMAGE)]
-    graph = helper.make_graph(nodes, "normalise", inputs, outputs)
+    return _file(helper.make_graph(nodes, "normalise", inputs, outputs))
+
+
+def widen() -> bytes:
+    """Halves of any shape to float32."""
+    half, whole = (
+        helper.make_tensor_value_info(name, kind, None)
+        for name, kind in ((HALF, TensorProto.FLOAT16), (WHOLE, TensorProto.FLOAT))
+    )
+    return _file(
+        helper.make_graph([helper.make_node("Cast", [HALF], [WHOLE], to=TensorProto.FLOAT)], "widen", [half], [whole])
+    )
+
+
+def _file(graph: onnx.GraphProto) -> bytes:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    onnx.checker.check_model(model)
     made: bytes = model.SerializeToString(deterministic=True)
     return made
 
 
+def all_of_them() -> dict[Path, bytes]:
+    """What belongs into which file."""
+    return {path: normalise(dtype) for dtype, path in GRAPHS.items()} | {GRAPH: widen()}
+
+
 def main() -> None:
-    for dtype, path in GRAPHS.items():
-        path.write_bytes(build(dtype))
+    for path, content in all_of_them().items():
+        path.write_bytes(content)
 
 
 if __name__ == "__main__":
