@@ -149,15 +149,21 @@ def test_padded_runs_answer_as_plain_ones(tmp_path: Path, batch: int | str) -> N
 
 def test_outputs_of_unknown_size_are_not_padded(tmp_path: Path) -> None:
     """What is not there cannot be detected."""
-    image = helper.make_tensor_value_info("images", TensorProto.FLOAT, ["batch", 3, 4])
-    places = helper.make_tensor_value_info("places", TensorProto.INT64, [3, "found"])
-    made = helper.make_graph([helper.make_node("NonZero", ["images"], ["places"])], "g", [image], [places])
-    onnx.save(helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), tmp_path / "g.onnx")
-    sparse = ladder(tmp_path / "g.onnx", 4)
+    sparse = ladder(finds(tmp_path / "g.onnx", "batch"), 4)
     for filled in (1, 0):
         (found,) = sparse.run([one(filled), one(0), one(0)])
         assert found.shape == (3, 12 * filled)
         assert not found.any() or set(found[0]) == {0}
+    assert [ladder(finds(tmp_path / "fixed.onnx", 2), 4).takes(count) for count in (1, 2, 3)] == [False, True, False]
+
+
+def finds(path: Path, batch: int | str) -> Path:
+    """images [batch, 3, 4] -> places [3, found]."""
+    image = helper.make_tensor_value_info("images", TensorProto.FLOAT, [batch, 3, 4])
+    places = helper.make_tensor_value_info("places", TensorProto.INT64, [3, "found"])
+    made = helper.make_graph([helper.make_node("NonZero", ["images"], ["places"])], "g", [image], [places])
+    onnx.save(helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
+    return path
 
 
 def test_sizes_that_follow_from_the_batch_are_found(tmp_path: Path) -> None:
