@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -82,3 +82,14 @@ def box_fields(item: Mapping[str, Any]) -> dict[str, Any]:
         "class_id": int(item["class_id"]),
         "detection_id": str(item.get("detection_id", "")),
     }
+
+
+def text_rows(text: str, boxes: Sequence[Box]) -> list[dict[str, Any]]:
+    """One row per box, whose class is a piece of text; one with the whole text where there are none."""
+    if not boxes:
+        return [{"text": text}]
+    return [
+        {"text": box.class_name, "confidence": box.confidence, "x": box.x, "y": box.y, "width": box.width,
+         "height": box.height}
+        for box in boxes
+    ]  # fmt: skip

@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from visionfleet.errors import BadAnswer
 from visionfleet.results.base import Result, common
-from visionfleet.results.detection import Box, detections
+from visionfleet.results.detection import Box, detections, text_rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,13 +30,7 @@ class Reading(Result):
     @override
     def rows(self) -> list[dict[str, Any]]:
         """One row per box; the text as a whole where there are none."""
-        if not self.boxes:
-            return [{"text": self.text}]
-        return [
-            {"text": box.class_name, "confidence": box.confidence, "x": box.x, "y": box.y, "width": box.width,
-             "height": box.height}
-            for box in self.boxes
-        ]  # fmt: skip
+        return text_rows(self.text, self.boxes)
 
 
 def reading(model: str, body: Mapping[str, Any], timings: Mapping[str, float]) -> Reading:

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from aiohttp.test_utils import TestClient
+
 from shared.access.gate import Verdict
 from shared.access.key import ApiKey, Limits
 from shared.access.token import new_token
@@ -372,3 +374,9 @@ def model(model_id: str, task: str, loaded_on: list[str]) -> ModelInfo:
         available_on=["cpu"],
         loaded_on=loaded_on,
     )
+
+
+async def post(client: TestClient, url: str, status: int = 200, **body: Any) -> Any:
+    answer = await client.post(url, json=body)
+    assert answer.status == status, await answer.text()
+    return await answer.json()

@@ -8,7 +8,7 @@ import pytest
 from aiohttp.test_utils import TestClient
 
 from shared.jobs import Job
-from tests.unit.api.fakes import MemoryFleet, MemoryQueue, model
+from tests.unit.api.fakes import MemoryFleet, MemoryQueue, model, post
 
 FACE = {"x": 5.0, "y": 5.0, "width": 4.0, "height": 2.0, "confidence": 0.9, "class": "face", "class_id": 0,
         "detection_id": "d", "landmarks": [{"x": 4.0, "y": 5.0, "class": "nose"}]}  # fmt: skip
@@ -31,12 +31,6 @@ def fleet() -> MemoryFleet:
     made = MemoryFleet()
     made.fleet.models["gaze/L2CS"] = model("gaze/L2CS", "gaze-detection", ["w1"])
     return made
-
-
-async def post(client: TestClient, url: str, status: int = 200, **body: Any) -> Any:
-    answer = await client.post(url, json=body)
-    assert answer.status == status, await answer.text()
-    return await answer.json()
 
 
 async def test_gaze_of_the_wire_contract(client: TestClient, jpeg: dict, queue: MemoryQueue) -> None:

@@ -8,7 +8,7 @@ import pytest
 from aiohttp.test_utils import TestClient
 
 from shared.jobs import Job
-from tests.unit.api.fakes import MemoryFleet, MemoryQueue, model
+from tests.unit.api.fakes import MemoryFleet, MemoryQueue, model, post
 
 
 def work(data: bytes, job: Job) -> dict[str, Any]:
@@ -31,12 +31,6 @@ def fleet() -> MemoryFleet:
     made = MemoryFleet()
     made.fleet.models["florence-2-base"] = model("florence-2-base", "lmm", ["w1"])
     return made
-
-
-async def post(client: TestClient, url: str, status: int = 200, **body: Any) -> Any:
-    answer = await client.post(url, json=body)
-    assert answer.status == status, await answer.text()
-    return await answer.json()
 
 
 async def test_a_prompt(client: TestClient, jpeg: dict, queue: MemoryQueue) -> None:

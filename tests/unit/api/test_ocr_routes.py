@@ -8,7 +8,7 @@ import pytest
 from aiohttp.test_utils import TestClient
 
 from shared.jobs import Job
-from tests.unit.api.fakes import MemoryFleet, MemoryQueue, model
+from tests.unit.api.fakes import MemoryFleet, MemoryQueue, model, post
 
 BOX = {"x": 5.0, "y": 5.0, "width": 4.0, "height": 2.0, "confidence": 0.9, "class": "two", "class_id": 0}
 MODELS = {
@@ -40,12 +40,6 @@ def fleet() -> MemoryFleet:
     made = MemoryFleet()
     made.fleet.models.update({name: model(name, task, ["w1"]) for name, task in MODELS.items()})
     return made
-
-
-async def post(client: TestClient, url: str, status: int = 200, **body: Any) -> Any:
-    answer = await client.post(url, json=body)
-    assert answer.status == status, await answer.text()
-    return await answer.json()
 
 
 async def test_trocr(client: TestClient, jpeg: dict, queue: MemoryQueue) -> None:

@@ -8,7 +8,7 @@ import pytest
 from aiohttp.test_utils import TestClient
 
 from shared.jobs import Job
-from tests.unit.api.fakes import MemoryFleet, MemoryQueue, model
+from tests.unit.api.fakes import MemoryFleet, MemoryQueue, model, post
 
 TASK = "open-vocabulary-detection"
 MODELS = {
@@ -46,12 +46,6 @@ def fleet() -> MemoryFleet:
     made.fleet.models.update({name: model(name, task, ["w1"]) for name, task in MODELS.items()})
     made.fleet.models["yolo_world/baked"].labels[:] = ["a dog", "a cat"]
     return made
-
-
-async def post(client: TestClient, url: str, status: int = 200, **body: Any) -> Any:
-    answer = await client.post(url, json=body)
-    assert answer.status == status, await answer.text()
-    return await answer.json()
 
 
 async def test_yolo_world(client: TestClient, jpeg: dict, queue: MemoryQueue) -> None:
