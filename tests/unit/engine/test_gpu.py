@@ -25,9 +25,10 @@ from worker_service.engine.runtime.gpu import (
 )
 from worker_service.engine.runtime.ladder import Ladder, Slot
 from worker_service.engine.runtime.memory import Plain
-from worker_service.engine.runtime.session import Runtime, read_signature
+from worker_service.engine.runtime.session import Runtime, Session, read_signature
 from worker_service.engine.runtime.settled import settled
 from worker_service.engine.runtime.signature import GraphSignature, TensorSpec
+from worker_service.engine.runtime.twin import Crowd
 from worker_service.settings import EngineSettings
 
 ALL = [TENSORRT, CUDA, "CPUExecutionProvider"]
@@ -253,3 +254,30 @@ def test_a_batch_that_failed_gives_its_buffers_up(tmp_path: Path) -> None:
         made.run([{"images": np.ones((2, 4), np.float32)}])
     assert made.bytes == 0
     assert (made.run([one(1)])[0] == 2).all()
+
+
+class Noting:
+    """A session of the processor that says it is on a GPU, and notes the options of runs."""
+
+    def __init__(self, path: Path) -> None:
+        self._session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        self.options: list[Any] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+    def get_providers(self) -> list[str]:
+        return ALL
+
+    def run(self, outputs: Any, feeds: Any, options: Any = None) -> Any:
+        self.options.append(options)
+        return self._session.run(outputs, feeds, options)
+
+
+def test_runs_outside_a_slot_are_neither_recorded_nor_replayed(tmp_path: Path) -> None:
+    """They would be replayed with the addresses of another run, and answer what that one was asked."""
+    noting = Noting(graph(tmp_path / "g.onnx"))
+    (found,) = Session(noting, "g", Crowd()).run({"images": np.ones((1, 3, 4), np.float32)})
+    assert (found == 2).all()
+    (options,) = noting.options
+    assert options.get_run_config_entry("gpu_graph_id") == "-1"

@@ -26,6 +26,8 @@ from worker_service.engine.runtime.signature import GraphSignature, TensorSpec
 
 Array = npt.NDArray[Any]
 GRAPH_ID = "gpu_graph_id"
+UNRECORDED = "-1"
+"""What ONNX Runtime neither records nor replays."""
 RECORDING = Gate()
 """One for the process: a recording shuts out everybody."""
 _ids = itertools.count(1)
@@ -186,6 +188,13 @@ class Ladder:
                     slot.run(size)
         self._slots.update(slots)
         return slots
+
+
+def unrecorded() -> ort.RunOptions:
+    """For runs outside a slot: a recording holds the addresses of its run, and these are others each time."""
+    options = ort.RunOptions()
+    options.add_run_config_entry(GRAPH_ID, UNRECORDED)
+    return options
 
 
 def _shape(spec: TensorSpec, size: int) -> tuple[int, ...]:

@@ -21,7 +21,7 @@ from worker_service.engine.remembered import Shelf
 from worker_service.engine.runtime import gpu
 from worker_service.engine.runtime.choice import Choice, Providers
 from worker_service.engine.runtime.gate import Turns
-from worker_service.engine.runtime.ladder import RECORDING, Ladder
+from worker_service.engine.runtime.ladder import RECORDING, Ladder, unrecorded
 from worker_service.engine.runtime.memory import Memory, Plain, pinned
 from worker_service.engine.runtime.normalise import Normaliser, Scale
 from worker_service.engine.runtime.parts import Parts, content_of, files_of
@@ -79,6 +79,7 @@ class Session:
         self._file_bytes = file_bytes
         # CUDA's provider does not survive two runs of a session at the same time (bench/gpu: illegal memory access).
         on_gpu = self.device == "cuda"
+        self._options = unrecorded() if on_gpu else None
         self._turn: Callable[[], AbstractContextManager[None]] = Turns(RECORDING).turn if on_gpu else nullcontext
         self._outputs = [output.name for output in self.signature.outputs]
 
@@ -92,7 +93,8 @@ class Session:
             twin = self._twin.get(runs) if self._twin is not None else None
             try:
                 with self._turn():
-                    outputs: list[npt.NDArray[Any]] = (twin or self._session).run(self._outputs, dict(feeds))
+                    run = (twin or self._session).run
+                    outputs: list[npt.NDArray[Any]] = run(self._outputs, dict(feeds), self._options)
             except Exception as error:  # onnxruntime's errors share no base class of their own
                 log.exception("%s failed to run", self._name)
                 raise InferenceFailed("The model failed while it ran.") from error
@@ -161,7 +163,7 @@ class Session:
             for name in wanted:
                 binding.bind_output(name, self.device)
             with self._turn():
-                self._session.run_with_iobinding(binding)
+                self._session.run_with_iobinding(binding, self._options)
             return dict(zip(wanted, binding.get_outputs(), strict=True))
         except Exception as error:  # onnxruntime's errors share no base class of their own
             log.exception("%s failed to run", self._name)
