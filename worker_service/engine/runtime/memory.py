@@ -132,7 +132,7 @@ class Pinned:
 def pinned(limit: int) -> Pinned | None:
     """Memory of the first GPU's driver; None without cuda-bindings, which the extra ``gpu`` installs."""
     if cudart is None:
-        log.warning("cuda-bindings is not installed: runs and copies take turns; pip install cuda-bindings")
+        log.info("cuda-bindings is not installed: runs and copies take turns; pip install cuda-bindings")
         return None
     everywhere = cudart.cudaHostAllocPortable
 
