@@ -30,12 +30,19 @@ class TrocrRequest(Written, OcrRequest):
 
     PREFIX: ClassVar[str] = "trocr"
     VERSION: ClassVar[str] = "trocr-base-printed"
-    PARAMS: ClassVar[dict[str, str]] = {"max_new_tokens": "max_new_tokens", "num_beams": "num_beams"}
+    PARAMS: ClassVar[dict[str, str]] = {
+        "max_new_tokens": "max_new_tokens",
+        "num_beams": "num_beams",
+        "confidence": "confidence",
+    }
 
     trocr_version_id: str | None = Field(default=VERSION, description="The id is `trocr/` and it.")
     max_new_tokens: Annotated[int, Field(ge=1, le=4096)] | None = Field(default=None, description="Tokens at most.")
     num_beams: Annotated[int, Field(ge=1, le=16)] | None = Field(
         default=None, description="Texts pursued at once; 1 takes the likeliest token."
+    )
+    confidence: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        default=None, description="For models that look for text, which this route reads with too: the least sure."
     )
 
     @property

@@ -99,7 +99,7 @@ def main() -> None:
     runtime = Runtime(own)
     session = runtime.open(Path(wanted["graph"]))
     batcher = Batcher(session, batch, UNIT if session.normalises else None)
-    batches = [drawn(session, batch, seed) for seed in range(max(2, runtime.profile.runs))]
+    batches = [drawn(session, batch, seed) for seed in range(max(2, runtime.runs))]
     batcher.run(batches[0])
     facts = {"open s": time.perf_counter() - begun, "provider": session.providers[0]}
     print(json.dumps(facts), flush=True)

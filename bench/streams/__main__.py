@@ -40,7 +40,7 @@ def alone(models: Path, model: str, threads: int, seconds: float) -> float:
     worker may run it, alone or side by side, one image or a batch at a time.
     """
     engine = Engine(EngineSettings(model_dirs=(models,), intra_op_threads=threads))
-    most, runs = engine.runtime.max_batch, engine.runtime.profile.runs
+    most, runs = engine.runtime.max_batch, engine.runtime.runs
     together(engine, model, most, runs, 1.0)  # opens what runs side by side need
     ways = ((1, 1), (most, 1), (1, runs), (most, runs))
     return max(together(engine, model, batch, side, seconds / len(ways)) for batch, side in ways)

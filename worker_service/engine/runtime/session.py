@@ -273,7 +273,7 @@ class Runtime:
             normaliser = Normaliser(lambda own: self._opened(own, plain), signature.inputs[0].dtype, "cuda")
         ladder = Ladder(session, signature, self._wishes.sizes, "cuda", self._memory, normaliser)
         if plain != providers:
-            ladder.record(self.profile.runs)
+            ladder.record(self.runs)
         return ladder
 
     def _recorded(self, path: Path, providers: Providers) -> tuple[ort.InferenceSession, Ladder | None, Providers]:
