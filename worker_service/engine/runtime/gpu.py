@@ -47,6 +47,12 @@ def takes_batches(signature: GraphSignature) -> bool:
     return bool(signature.inputs) and all(has_batch(spec, signature) for spec in signature.inputs)
 
 
+def fits_slots(signature: GraphSignature) -> bool:
+    """Whether batches of any number can be run in buffers: none has to be filled up where that would show."""
+    whole = signature.inputs[0].fixed(0) in {None, 1} if signature.inputs else False
+    return takes_batches(signature) and (whole or only_batch_is_free(signature))
+
+
 def has_batch(spec: TensorSpec, signature: GraphSignature) -> bool:
     """Whether its first axis is that of the first input, by size or by name, and all other sizes are fixed."""
     return len(spec.shape) > 1 and spec.shape[0] == signature.inputs[0].shape[0] and _rest(spec) is not None

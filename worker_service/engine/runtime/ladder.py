@@ -127,8 +127,8 @@ class Ladder:
         memory: Memory,
         normaliser: Normaliser | None = None,
     ) -> None:
-        self._fixed = signature.inputs[0].fixed(0)
-        self.sizes: list[int] = [self._fixed] if self._fixed else sorted(set(sizes))
+        fixed = signature.inputs[0].fixed(0)
+        self.sizes: list[int] = [fixed] if fixed else sorted(set(sizes))
         self._pads = only_batch_is_free(signature)  # else what fills a batch might come out as one more detection
         self.normaliser = normaliser
         self.memory = memory
@@ -150,8 +150,8 @@ class Ladder:
         self._idle += self._recorded(slots)
 
     def takes(self, count: int) -> bool:
-        """Whether a batch of so many fits, without being padded where that might show."""
-        return count <= self.sizes[-1] and (self._pads or not self._fixed or count == self._fixed)
+        """Whether a slot is large enough for a batch of so many."""
+        return count <= self.sizes[-1]
 
     def run(self, items: Sequence[Mapping[str, Array]], scale: Scale | None = None) -> list[Array]:
         """All outputs of a batch, in graph order; with a scale the items are pixels.

@@ -266,7 +266,7 @@ class Runtime:
         if self._memory is None or not set(session.get_providers()) & CUDA:
             return None
         signature = settled(path, signature_of(session))
-        if not gpu.takes_batches(signature):
+        if not gpu.fits_slots(signature):
             return None
         plain, normaliser = gpu.without_graphs(providers), None
         if self._gpu_preprocessing and gpu.takes_an_image(signature):
