@@ -5,12 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from bench import pictures, report, wrk
 from bench.system import system
 
 MODEL = "bench-detector"
 PICTURES = 16
+
+
+class Served(NamedTuple):
+    """What is measured."""
+
+    concurrency: Sequence[int]
+    seconds: int
 
 
 def served(models: Path, folder: Path, profile: str, workers: int, options: Served) -> list[report.Row]:
@@ -35,15 +43,7 @@ def served(models: Path, folder: Path, profile: str, workers: int, options: Serv
                 "img/s": load.rate,
                 "p50 ms": load.p50,
                 "p99 ms": load.p99,
-                "CPU ms": 1000 * used / load.requests,
+                "CPU ms": 1000 * used / max(1, load.requests),
             })  # fmt: skip
             made.drain()
     return rows
-
-
-class Served:
-    """What is measured."""
-
-    def __init__(self, concurrency: Sequence[int], seconds: int) -> None:
-        self.concurrency = concurrency
-        self.seconds = seconds
