@@ -9,8 +9,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests.redis_server import RedisServer
+
+# An example that takes long says how busy the machine is, nothing about the code.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 # A developer's own settings must not reach a test; what a test needs it sets with monkeypatch or passes on.
 for _name in [name for name in os.environ if name.startswith("VISIONFLEET_") or name == "REDIS_URL"]:

@@ -68,12 +68,7 @@ class Bench:
             "redis_url": redis_url,
             "model_dirs": str(models),
             "preload_models": "dial",
-            "intra_op_threads": "1",
-            "spinning": "false",
             "lease_ms": "1000",
-            # The dial takes as long for a batch as for one image: by itself a worker would run slow ones one by one.
-            "max_batch": "2",
-            "prefetch": "8",
             **settings,
         }
         queue = QueueSettings(lease_ms=int(self.settings["lease_ms"]))
@@ -117,7 +112,7 @@ class Bench:
         logs = "\n".join(f"{name}: {worker.log.read_text()[-2000:]}" for name, worker in self.workers.items())
         raise AssertionError(f"not within {seconds} s: {what}\n{logs}")
 
-    async def saying(self, name: str, word: str, seconds: float = 15) -> None:
+    async def saying(self, name: str, word: str, seconds: float = 60) -> None:
         """Wait until the worker's log has the word."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -126,7 +121,7 @@ class Bench:
             await asyncio.sleep(0.05)
         raise AssertionError(f"{name} did not say {word!r}:\n{self.workers[name].log.read_text()[-2000:]}")
 
-    async def running(self, job_id: str, *, attempt: int = 1, seconds: float = 15) -> JobRecord:
+    async def running(self, job_id: str, *, attempt: int = 1, seconds: float = 60) -> JobRecord:
         """Wait until a worker has taken the job for the ``attempt``-th time."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
