@@ -15,8 +15,8 @@ from typing_extensions import override
 from shared import keys
 from shared.queue.consumer import QueueConsumer, Taken
 from shared.redis import RedisError
-from worker_service.consumer.pipeline import Room
 from worker_service.consumer.ready import FAIR_EVERY
+from worker_service.consumer.space import Room
 
 log = structlog.get_logger(__name__)
 BLOCK_MS = 500
@@ -47,8 +47,8 @@ class Taker(Protocol):
         """How much more may be taken now; waits up to ``timeout_s`` for any."""
         ...
 
-    def pause(self, timeout_s: float) -> None:
-        """Wait until room may have changed."""
+    def pause(self, known: Room, timeout_s: float) -> None:
+        """Wait until there is room of a kind that there was none of."""
         ...
 
     def accept(self, taken: Taken) -> None:
@@ -110,6 +110,6 @@ class Intake(threading.Thread):
             taken = self._queue.wait([*live, *rest], BLOCK_MS)
             self._quiet = len(taken) == 1 and time.monotonic() - begun > QUIET_S
         elif not taken:
-            self._pipeline.pause(HALF_FULL_S if live else LIVE_FULL_S)
+            self._pipeline.pause(room, HALF_FULL_S if live else LIVE_FULL_S)
         for job in taken:
             self._pipeline.accept(job)

@@ -22,6 +22,7 @@ from worker_service.consumer.counters import Counters
 from worker_service.consumer.inprocess import InProcess
 from worker_service.consumer.pace import Pace
 from worker_service.consumer.ready import ReadyQueue
+from worker_service.consumer.space import Room, Space
 from worker_service.consumer.steps import Share, follow
 from worker_service.consumer.waiting import Waiting
 from worker_service.consumer.work import Item, Work, clock_ms
@@ -53,13 +54,6 @@ class Threads(NamedTuple):
     """Both: see ``Pace``."""
 
 
-class Room(NamedTuple):
-    """How many more images may be taken now: of live jobs, and of the others."""
-
-    live: int
-    rest: int
-
-
 class Pipeline:
     """Runs jobs and hands their results to ``finish``, which may be called from several threads."""
 
@@ -72,12 +66,9 @@ class Pipeline:
         self._engine = engine
         self._finish = finish
         self._identity = identity
-        self._prefetch = prefetch
-        self._ahead = {True: 0, False: 0}  # live or not -> images taken that no run has begun
-        self._in_flight: set[Taken] = set()
         self._ended: list[tuple[Taken, JobResult]] = []  # of the post thread alone
-        self._changed = threading.Condition()
         self._pace = Pace(threads.lone_above_ms, threads.ahead_ms)
+        self._space = Space(self._pace, prefetch, threads.runs)
         self._ready = ReadyQueue(self._pace)
         self._running: dict[int, float] = {}
         self._decoders = ThreadPoolExecutor(threads.decode, "decode")
@@ -110,25 +101,19 @@ class Pipeline:
     @property
     def held(self) -> list[Taken]:
         """Every job of the queue that is in here: their leases must be renewed."""
-        with self._changed:
-            return [taken for taken in self._in_flight if not isinstance(taken, InProcess)]
+        return [taken for taken in self._space.jobs if not isinstance(taken, InProcess)]
 
     def room(self, timeout_s: float) -> Room:
         """How many more images may be taken now; waits up to ``timeout_s`` for any."""
-        with self._changed:
-            most = self._pace.ahead(self._prefetch, len(self._runners))
-            self._changed.wait_for(lambda: min(self._ahead.values()) < most, timeout_s)
-            return Room(most - self._ahead[True], most - self._ahead[False])
+        return self._space.room(timeout_s)
 
-    def pause(self, timeout_s: float) -> None:
-        """Wait until room may have changed, up to ``timeout_s``."""
-        with self._changed:
-            self._changed.wait(timeout_s)
+    def pause(self, known: Room, timeout_s: float) -> None:
+        """Wait until there is room of a kind that there was none of, up to ``timeout_s``."""
+        self._space.pause(known, timeout_s)
 
     def accept(self, taken: Taken) -> None:
         """Start a job. What is wrong with it ends it here and now, with an error as its result."""
-        with self._changed:
-            self._in_flight.add(taken)
+        self._space.enter(taken)
         job = taken.job
         self.counters.begin(job.model)
         try:
@@ -143,8 +128,7 @@ class Pipeline:
         if not job.inputs:  # kind "load": the model is in the cache now, which was the job
             self._end([(taken, work.result(*self._identity))])
             return
-        with self._changed:
-            self._ahead[work.live] += len(job.inputs)
+        self._space.wait(work.live, len(job.inputs))
         for index in range(len(job.inputs)):
             self._decoders.submit(self._prepare, Item(work, index))
 
@@ -162,8 +146,7 @@ class Pipeline:
 
     def drain(self, timeout_s: float) -> bool:
         """Finish what is in here. True when nothing is left."""
-        with self._changed:
-            done = self._changed.wait_for(lambda: not self._in_flight, timeout_s)
+        done = self._space.emptied(timeout_s)
         self._ready.close()
         self._decoders.shutdown(wait=False, cancel_futures=True)
         if done:  # a hung model's thread would still hand over what it has when it wakes
@@ -212,14 +195,8 @@ class Pipeline:
         return self._engine.decode(taken.image(index), work.params)
 
     def _fail_ahead(self, item: Item, error: VisionfleetError) -> None:
-        self._leave([item])
+        self._space.begin([item.work.live])
         self._post.submit(self._settle, [(item, {"error": error.to_dict()})])
-
-    def _leave(self, items: Sequence[Item]) -> None:
-        with self._changed:
-            for item in items:
-                self._ahead[item.work.live] -= 1
-            self._changed.notify_all()
 
     def _infer_forever(self) -> None:
         while self._infer_next():
@@ -238,7 +215,7 @@ class Pipeline:
 
     def _in_time(self, batch: list[Item]) -> list[Item]:
         """Those of a batch whose answer somebody still waits for; the others are settled."""
-        self._leave(batch)
+        self._space.begin([item.work.live for item in batch])
         late = [item for item in batch if item.work.expired or item.work.abandoned]
         if late:
             self._post.submit(self._settle, [(item, {"error": LATE.to_dict()}) for item in late])
@@ -391,9 +368,5 @@ class Pipeline:
             elif ended[0][1].error is None:
                 self._end([(ended[0][0], self._failed(ended[0][0], BROKEN))])
         finally:
-            with self._changed:
-                left = [taken for taken, _ in ended if taken in self._in_flight]
-                self._in_flight.difference_update(left)
-                self._changed.notify_all()
-            for taken in left:
+            for taken in self._space.leave([taken for taken, _ in ended]):
                 self.counters.end(taken.job.model)

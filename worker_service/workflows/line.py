@@ -20,8 +20,8 @@ from shared.workflows.errors import of_job
 from worker_service.consumer import spans
 from worker_service.consumer.counters import Counters
 from worker_service.consumer.intake import Intake, streams_of
-from worker_service.consumer.pipeline import Room
 from worker_service.consumer.scout import Every
+from worker_service.consumer.space import Room
 
 log = structlog.get_logger(__name__)
 LATE = DeadlineExceeded("The workflow was not finished within its time limit; raise its timeout or add workers.")
@@ -122,10 +122,10 @@ class WorkflowLine:
             free = self._runs - len(self._in_flight)
             return Room(free, free)
 
-    def pause(self, timeout_s: float) -> None:
-        """Wait until room may have changed, up to ``timeout_s``."""
+    def pause(self, known: Room, timeout_s: float) -> None:
+        """Wait until there is more room, up to ``timeout_s``."""
         with self._changed:
-            self._changed.wait(timeout_s)
+            self._changed.wait_for(lambda: self._runs - len(self._in_flight) > max(known), timeout_s)
 
     def accept(self, taken: Taken) -> None:
         """Start a run."""
