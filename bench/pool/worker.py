@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from contextlib import AbstractContextManager, nullcontext
 from types import SimpleNamespace
 from typing import Any
 
@@ -55,6 +56,9 @@ class Engine:
 
     def load_since(self, model_id: str, since_ms: float) -> None:
         return None
+
+    def turn(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def decode(self, data: bytes, params: Any) -> bytes:
         return data

@@ -26,7 +26,7 @@ QUIET_S = 0.001
 HALF_FULL_S = 0.02
 """With room for live jobs only, look again this soon: a read that blocks would not see room for the others."""
 LIVE_FULL_S = 0.2
-"""With room for the others only, look again when there is room for live ones, or this late: others can wait."""
+"""With room for the others only, wait so long for room for live ones, with which they are read: others can wait."""
 
 
 def streams_of(models: Sequence[str], hardware: str, turn: int = 0, lanes: Sequence[str] = keys.LANES) -> list[str]:
@@ -47,8 +47,8 @@ class Taker(Protocol):
         """How much more may be taken now; waits up to ``timeout_s`` for any."""
         ...
 
-    def pause(self, known: Room, timeout_s: float) -> None:
-        """Wait until there is room of a kind that there was none of."""
+    def pause(self, known: Room, timeout_s: float) -> bool:
+        """Wait until there is room of a kind that there was none of; whether there is."""
         ...
 
     def accept(self, taken: Taken) -> None:
@@ -101,6 +101,8 @@ class Intake(threading.Thread):
                 self._stopping.wait(0.2 + random.random() / 2)  # noqa: S311 - jitter is no secret
 
     def _take(self, models: list[str], turn: int, room: Room) -> None:
+        if not room.live and self._pipeline.pause(room, LIVE_FULL_S):
+            return
         live = streams_of(models, self._hardware, turn, keys.LANES[:1]) if room.live > 0 else []
         rest = streams_of(models, self._hardware, turn, keys.LANES[1:]) if room.rest > 0 else []
         quiet, self._quiet = self._quiet and bool(live and rest), False
@@ -109,7 +111,7 @@ class Intake(threading.Thread):
             begun = time.monotonic()
             taken = self._queue.wait([*live, *rest], BLOCK_MS)
             self._quiet = len(taken) == 1 and time.monotonic() - begun > QUIET_S
-        elif not taken:
-            self._pipeline.pause(room, HALF_FULL_S if live else LIVE_FULL_S)
+        elif not taken and live:
+            self._pipeline.pause(room, HALF_FULL_S)
         for job in taken:
             self._pipeline.accept(job)

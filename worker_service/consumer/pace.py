@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 
-from worker_service.engine.family import AnyModel, TakesSteps
+from worker_service.engine.family import AnyModel, takes_steps
 
 SHARED_BELOW_MS = 2.0
 """A run of less costs no more than the way there and back, which a batch shares."""
@@ -39,7 +39,7 @@ class Pace:
     def most(self, model: AnyModel, ready: int, idle: int) -> int:
         """Images for one of ``idle`` runs when so many are ready: none is left idle while another takes two."""
         ms = self._ms.get(model.manifest.id, 0.0)
-        if not self._lone_above_ms or isinstance(model, TakesSteps) or ms < SHARED_BELOW_MS:
+        if not self._lone_above_ms or takes_steps(model) or ms < SHARED_BELOW_MS:
             return int(model.max_batch)
         if ms > self._lone_above_ms:
             return 1

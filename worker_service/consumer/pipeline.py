@@ -1,24 +1,21 @@
-"""The stages of a job inside a worker: prepare (decode threads) -> infer (one or few) -> post and finish (one thread).
+"""The stages of a job inside a worker: prepare, infer, post, finish. The last is one thread's, see ``Ending``.
 
-While the model runs one batch, the next is decoded; the stages share nothing but queues. ``room`` bounds how much is
-taken ahead: one batch in preparation beside the one that runs, and as much again of live images, so that a worker full
-of bulk work takes a live one at once.
+Beside an accelerator the others have threads of their own: while the model runs one batch, the next is decoded. On a
+processor all want the same cores, and a hand-over costs more than it gains: runs prepare and answer their own images.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import structlog
 
 from shared.errors import DeadlineExceeded, InferenceFailed, UnsupportedTask, VisionfleetError
-from shared.jobs import JobResult
 from shared.queue.consumer import Taken
-from worker_service.consumer import spans
 from worker_service.consumer.counters import Counters
+from worker_service.consumer.ending import BROKEN, Ending, Finish, Outcome
 from worker_service.consumer.inprocess import InProcess
 from worker_service.consumer.pace import Pace
 from worker_service.consumer.ready import ReadyQueue
@@ -36,12 +33,11 @@ from worker_service.engine.family import (
     prepare_embedding,
     prepare_text,
     read_text,
+    takes_steps,
 )
 
 log = structlog.get_logger(__name__)
-Finish = Callable[[Sequence[tuple[Taken, JobResult]]], None]
 LATE = DeadlineExceeded("The job was not finished within its time limit; raise its timeout or add workers.")
-BROKEN = InferenceFailed("The model failed on this image; the worker's log says why.")
 
 
 class Threads(NamedTuple):
@@ -52,6 +48,8 @@ class Threads(NamedTuple):
     lone_above_ms: float = 0.0
     ahead_ms: float = 0.0
     """Both: see ``Pace``."""
+    whole: bool = False
+    """A run prepares and answers its own images: on a processor, where all threads want the same cores."""
 
 
 class Pipeline:
@@ -64,15 +62,13 @@ class Pipeline:
         self.spoken = threading.Event()
         """Set when a text has become longer that somebody follows live."""
         self._engine = engine
-        self._finish = finish
-        self._identity = identity
-        self._ended: list[tuple[Taken, JobResult]] = []  # of the post thread alone
         self._pace = Pace(threads.lone_above_ms, threads.ahead_ms)
         self._space = Space(self._pace, prefetch, threads.runs)
         self._ready = ReadyQueue(self._pace)
+        self._ending = Ending(finish, self._space, self.counters, identity)
+        self._whole = threads.whole
         self._running: dict[int, float] = {}
         self._decoders = ThreadPoolExecutor(threads.decode, "decode")
-        self._post = ThreadPoolExecutor(1, "post")
         self._runners = [
             threading.Thread(target=self._infer_forever, name=f"infer_{number}", daemon=True)
             for number in range(threads.runs)
@@ -107,9 +103,9 @@ class Pipeline:
         """How many more images may be taken now; waits up to ``timeout_s`` for any."""
         return self._space.room(timeout_s)
 
-    def pause(self, known: Room, timeout_s: float) -> None:
-        """Wait until there is room of a kind that there was none of, up to ``timeout_s``."""
-        self._space.pause(known, timeout_s)
+    def pause(self, known: Room, timeout_s: float) -> bool:
+        """Wait up to ``timeout_s`` for room of a kind that there was none of; whether there is."""
+        return self._space.pause(known, timeout_s)
 
     def accept(self, taken: Taken) -> None:
         """Start a job. What is wrong with it ends it here and now, with an error as its result."""
@@ -119,18 +115,20 @@ class Pipeline:
         try:
             work = self._begin(taken)
         except VisionfleetError as error:
-            self._end([(taken, self._failed(taken, error))])
+            self._ending.fail(taken, error)
             return
         except Exception:
             log.exception("job.failed", job=job.id, model=job.model, **job.trace)
-            self._end([(taken, self._failed(taken, BROKEN))])
+            self._ending.fail(taken, BROKEN)
             return
         if not job.inputs:  # kind "load": the model is in the cache now, which was the job
-            self._end([(taken, work.result(*self._identity))])
+            self._ending.end(work)
             return
         self._space.wait(work.live, len(job.inputs))
+        whole = self._whole and not job.outside and not takes_steps(work.model)  # a run waits for no store
         for index in range(len(job.inputs)):
-            self._decoders.submit(self._prepare, Item(work, index))
+            item = Item(work, index)
+            self._ready.put(item) if whole else self._decoders.submit(self._prepare_ahead, item)
 
     def _begin(self, taken: Taken) -> Work:
         job, came = taken.job, clock_ms() - taken.waited_ms
@@ -150,10 +148,17 @@ class Pipeline:
         self._ready.close()
         self._decoders.shutdown(wait=False, cancel_futures=True)
         if done:  # a hung model's thread would still hand over what it has when it wakes
-            self._post.shutdown()
+            self._ending.post.shutdown()
         return done
 
-    def _prepare(self, item: Item) -> None:
+    def _prepare_ahead(self, item: Item) -> None:
+        if self._prepare(item):
+            self._ready.put(item)
+        else:
+            self._space.begin([item.work.live])
+
+    def _prepare(self, item: Item) -> bool:
+        """Make the image ready to run; False when that cannot be, which is its answer."""
         work = item.work
         try:
             if work.expired or work.abandoned:
@@ -161,12 +166,11 @@ class Pipeline:
             item.prepared = self._written(item) if work.taken.job.media != "image" else self._image(item)
             item.prepared.watch = Waiting(work, item.index, self._alive_still, self.spoken)
         except VisionfleetError as error:
-            self._fail_ahead(item, error)
+            self._ending.settle([(item, {"error": error.to_dict()})])
         except Exception:
             log.exception("image.failed", **work.names)
-            self._fail_ahead(item, BROKEN)
-        else:
-            self._ready.put(item)
+            self._ending.settle([(item, {"error": BROKEN.to_dict()})])
+        return item.prepared is not None
 
     def _image(self, item: Item) -> Prepared:
         work, begun = item.work, clock_ms()
@@ -194,10 +198,6 @@ class Pipeline:
             return taken.pixels[index]
         return self._engine.decode(taken.image(index), work.params)
 
-    def _fail_ahead(self, item: Item, error: VisionfleetError) -> None:
-        self._space.begin([item.work.live])
-        self._post.submit(self._settle, [(item, {"error": error.to_dict()})])
-
     def _infer_forever(self) -> None:
         while self._infer_next():
             pass
@@ -206,19 +206,27 @@ class Pipeline:
         """Run a batch; False when there will be none. Who waits for the next one holds no model meanwhile."""
         if not (batch := self._ready.take()):
             return False
-        batch = self._in_time(batch)
-        if batch and isinstance(batch[0].work.model, TakesSteps):
-            batch = self._step(batch[0].work.model, batch)
-        if batch:
-            self._post.submit(self._settle_raw, *self._infer(batch))
+        with self._engine.turn():
+            self._run_all(self._in_time(batch))
         return True
+
+    def _run_all(self, batch: list[Item]) -> None:
+        """Run a batch of one model, and what of it is to be run again."""
+        if batch and takes_steps(model := batch[0].work.model):
+            batch = self._step(model, batch)
+        if not (batch := [item for item in batch if item.prepared is not None or self._prepare(item)]):
+            return
+        if self._whole:
+            self._settle_raw(*self._infer(batch))
+        else:
+            self._ending.post.submit(self._settle_raw, *self._infer(batch))
 
     def _in_time(self, batch: list[Item]) -> list[Item]:
         """Those of a batch whose answer somebody still waits for; the others are settled."""
         self._space.begin([item.work.live for item in batch])
         late = [item for item in batch if item.work.expired or item.work.abandoned]
         if late:
-            self._post.submit(self._settle, [(item, {"error": LATE.to_dict()}) for item in late])
+            self._ending.settle([(item, {"error": LATE.to_dict()}) for item in late])
         return [item for item in batch if item not in late]
 
     def _step(self, model: TakesSteps, batch: list[Item]) -> list[Item]:
@@ -230,7 +238,7 @@ class Pipeline:
             return self._in_time(self._ready.more(served, served.max_batch - going))
 
         try:
-            return follow(model.open(), batch, more, lambda *done: self._post.submit(self._settle_share, *done))
+            return follow(model.open(), batch, more, lambda *done: self._ending.post.submit(self._settle_share, *done))
         finally:
             del self._running[threading.get_ident()]
 
@@ -245,7 +253,7 @@ class Pipeline:
         parts = {"batches": 1 / share.most, "batch_images": 1.0, "infer_ms": share.busy, "post_ms": clock_ms() - begun}
         self.counters.add(model, **parts)
         self.counters.observe(model, "batch_size", share.most)
-        self._settle([(item, outcome)])
+        self._ending.settle([(item, outcome)])
 
     def _infer(self, batch: list[Item]) -> tuple[list[Item], list[Raw | None], float, float]:
         """The batch, its answers, how long they took, and when they were there."""
@@ -276,7 +284,7 @@ class Pipeline:
             return [None] if len(batch) == 1 else [raw for item in batch for raw in self._run(model, [item])]
 
     def _settle_raw(self, batch: list[Item], raws: list[Raw | None], infer_ms: float, ended: float) -> None:
-        outcomes: list[tuple[Item, dict[str, Any]]] = []
+        outcomes: list[Outcome] = []
         begun = clock_ms()
         for item, raw in zip(batch, raws, strict=True):
             item.work.note("infer_ms", infer_ms, ended)
@@ -286,7 +294,7 @@ class Pipeline:
         model = batch[0].work.model.manifest.id
         self.counters.add(model, batches=1, batch_images=len(batch), infer_ms=infer_ms, post_ms=clock_ms() - begun)
         self.counters.observe(model, "batch_size", len(batch))
-        self._settle(outcomes)
+        self._ending.settle(outcomes)
 
     def _postprocess(self, item: Item, raw: Raw | None) -> dict[str, Any]:
         work, begun = item.work, clock_ms()
@@ -302,71 +310,3 @@ class Pipeline:
             return {"error": BROKEN.to_dict()}
         work.note("post_ms", clock_ms() - begun)
         return outcome
-
-    def _settle(self, outcomes: Sequence[tuple[Item, dict[str, Any]]]) -> None:
-        ended = [item.work for item, outcome in outcomes if item.work.settle(item.index, outcome)]
-        for item, outcome in outcomes:
-            work = item.work
-            self.counters.add(work.model.manifest.id, images=1, failures=float("error" in outcome))
-            if "error" in outcome:
-                self.counters.fail(work.model.manifest.id, outcome["error"]["code"])
-        for work in ended:
-            self._count(work)
-        if ended and not self._ended:
-            self._post.submit(self._flush)
-        self._ended += ((work.taken, self._result(work)) for work in ended)
-
-    def _result(self, work: Work) -> JobResult:
-        result = work.result(*self._identity)
-        error = "" if result.error is None else str(result.error["code"])
-        spans.follow(result, work.taken, spans.tell(work, self._identity[0], error))
-        taken, job = work.taken, work.taken.job
-        if taken.recorded and job.lane == "normal":  # the others would be a line per request or per image
-            log.info("job.finished", **work.names, state=result.state, attempt=taken.attempt, **result.timings)
-        return result
-
-    def _count(self, work: Work) -> None:
-        model, waited = work.model.manifest.id, float(work.taken.waited_ms)
-        phases = {name: work.timings.get(name, 0.0) for name in ("decode_ms", "preprocess_ms")}
-        self.counters.add(model, jobs=1, queue_ms=waited, **phases)
-        self.counters.observe(model, "queue_seconds", waited / 1000)
-        self.counters.observe(model, "request_seconds", (waited + clock_ms() - work.started) / 1000)
-
-    def _flush(self) -> None:
-        """Write, in one round trip, every result that was ready when the post thread came to this."""
-        ended, self._ended = self._ended, []
-        self._end(ended)
-
-    def _failed(self, taken: Taken, error: VisionfleetError) -> JobResult:
-        result = JobResult.failed(taken.job.id, error)
-        result.attempt, (result.worker, result.hardware) = taken.attempt, self._identity
-        result.timings = {"queue_ms": float(taken.waited_ms)}
-        self.counters.add(taken.job.model, jobs=1, failures=1)
-        self.counters.fail(taken.job.model, error.code)
-        return result
-
-    def _hand_over(self, ended: Sequence[tuple[Taken, JobResult]]) -> None:
-        queued: list[tuple[Taken, JobResult]] = []
-        for taken, result in ended:
-            if isinstance(taken, InProcess):
-                taken.answered(result)
-            else:
-                queued.append((taken, result))
-        if queued:
-            self._finish(queued)
-
-    def _end(self, ended: Sequence[tuple[Taken, JobResult]]) -> None:
-        if not ended:
-            return
-        try:
-            self._hand_over(ended)
-        except Exception:
-            log.exception("results.unwritable", jobs=[taken.job.id for taken, _ in ended])
-            if len(ended) > 1:  # one by one, so that only the bad result is lost
-                for one in ended:
-                    self._end([one])
-            elif ended[0][1].error is None:
-                self._end([(ended[0][0], self._failed(ended[0][0], BROKEN))])
-        finally:
-            for taken in self._space.leave([taken for taken, _ in ended]):
-                self.counters.end(taken.job.model)

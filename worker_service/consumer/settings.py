@@ -36,8 +36,8 @@ class ConsumerSettings(BaseSettings):
         0,
         ge=0,
         le=256,
-        description="Threads that decode and preprocess beside inference; 0: one for two of the worker's cores, beside "
-        "a GPU one for each, from two to sixteen.",
+        description="Threads that decode and preprocess beside inference; 0: on a processor runs do it for their own "
+        "images, beside a GPU one for each of the worker's cores, from two to sixteen.",
     )
     runs: int = Field(
         0,

@@ -71,10 +71,10 @@ class Space:
             self._changed.wait_for(lambda: any(self._room()), timeout_s)
             return self._room()
 
-    def pause(self, known: Room, timeout_s: float) -> None:
-        """Wait until there is room of a kind that there was none of, up to ``timeout_s``."""
+    def pause(self, known: Room, timeout_s: float) -> bool:
+        """Wait up to ``timeout_s`` for room of a kind that there was none of; whether there is."""
         with self._changed:
-            self._changed.wait_for(lambda: _opened(known, self._room()), timeout_s)
+            return self._changed.wait_for(lambda: _opened(known, self._room()), timeout_s)
 
     def emptied(self, timeout_s: float) -> bool:
         """Wait until every job has ended; False when some had not in that time."""

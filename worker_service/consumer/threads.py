@@ -13,8 +13,12 @@ may be idle (bench/pool)."""
 
 
 def threads_of(settings: ConsumerSettings, runtime: Runtime) -> Threads:
-    """Decoding takes at most half of what a small model takes, and as much where an accelerator runs the models."""
+    """On a processor runs decode their own images, unless there are to be threads for it.
+
+    Decoding takes at most half of what a small model takes, and as much where an accelerator runs the models.
+    """
     cores = runtime.cores if runtime.hardware != "cpu" else runtime.cores // 2
     decoders = settings.decode_threads or min(MOST_DECODERS, max(LEAST_DECODERS, cores))
     ahead_ms = AHEAD_MS if runtime.hardware == "cpu" and not settings.prefetch else 0.0
-    return Threads(decoders, settings.runs or runtime.runs, runtime.lone_above_ms, ahead_ms)
+    whole = runtime.hardware == "cpu" and not settings.decode_threads
+    return Threads(decoders, settings.runs or runtime.runs, runtime.lone_above_ms, ahead_ms, whole)

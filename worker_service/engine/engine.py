@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
@@ -114,6 +115,10 @@ class Engine:
     def digest(self, model_id: str) -> str:
         """Hex digest of the model that would be loaded now. Raises as ``get`` does."""
         return self.repository.find(model_id).manifest.digest
+
+    def turn(self) -> AbstractContextManager[int]:
+        """Work for one run, from its images to its answers: runs beside it leave it its share of the cores."""
+        return self.runtime.crowd.join()
 
     def decode(self, data: bytes, params: Params) -> Image:
         """Bytes to pixels within the configured limit. Raises InvalidImage or ImageTooLarge."""

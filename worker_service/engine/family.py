@@ -1,8 +1,8 @@
 """The contract of a model family: one file in ``families/`` that exports ``FAMILY``.
 
 A family recognises graphs of its layout and loads them as a ``Model``. A model answers in three phases, so that a
-worker can overlap them: ``preprocess`` in decode threads, ``infer`` on one inference thread, ``postprocess`` in
-another. ``Engine.infer`` runs the same phases one after the other. Adding a family is adding a file;
+worker can overlap them: beside an accelerator ``preprocess`` in decode threads, ``infer`` on an inference thread,
+``postprocess`` in another. ``Engine.infer`` runs the same phases one after the other. Adding a family is adding a file;
 ``tests/contract/test_families.py`` picks it up.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import ModuleType
-from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeAlias, TypeGuard, TypeVar, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -136,6 +136,16 @@ class TakesSteps(Protocol):
     def open(self) -> Steps:
         """A run without items."""
         ...
+
+
+def takes_steps(model: AnyModel) -> TypeGuard[TakesSteps]:
+    """Whether others may join the model's runs."""
+    return _takes_steps(type(model))
+
+
+@lru_cache
+def _takes_steps(kind: type) -> bool:
+    return issubclass(kind, TakesSteps)  # of a protocol: too slow to be asked for each image
 
 
 @runtime_checkable

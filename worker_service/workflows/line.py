@@ -122,10 +122,10 @@ class WorkflowLine:
             free = self._runs - len(self._in_flight)
             return Room(free, free)
 
-    def pause(self, known: Room, timeout_s: float) -> None:
-        """Wait until there is more room, up to ``timeout_s``."""
+    def pause(self, known: Room, timeout_s: float) -> bool:
+        """Wait up to ``timeout_s`` for more room; whether there is."""
         with self._changed:
-            self._changed.wait_for(lambda: self._runs - len(self._in_flight) > max(known), timeout_s)
+            return self._changed.wait_for(lambda: self._runs - len(self._in_flight) > max(known), timeout_s)
 
     def accept(self, taken: Taken) -> None:
         """Start a run."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -82,6 +83,9 @@ class FakeEngine:
     def digest(self, model_id: str) -> str:
         return "d1"
 
+    def turn(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
     def decode(self, data: bytes, params: Any) -> str:
         name = data.decode()
         self.decoded.append(name)
@@ -120,9 +124,15 @@ def take(*names: str, model: str = "m", waited_ms: int = 0, attempt: int = 1, **
     return Taken("stream", "1-0", attempt, waited_ms, {}, made)
 
 
+class Division:
+    """Whether the runs of the pipelines that are made prepare their own images."""
+
+    whole = False
+
+
 def pipeline(finish: Finished, *models: FakeModel, prefetch: int = 8, runs: int = 1) -> tuple[Pipeline, FakeEngine]:
     engine = FakeEngine(*(models or (FakeModel(),)))
-    made = Pipeline(engine, finish, Threads(1, runs), prefetch, ("w1", "cpu"))  # type: ignore[arg-type]
+    made = Pipeline(engine, finish, Threads(1, runs, whole=Division.whole), prefetch, ("w1", "cpu"))  # type: ignore[arg-type]
     made.start()
     return made, engine
 

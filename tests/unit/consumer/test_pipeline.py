@@ -7,8 +7,14 @@ from typing import Any
 
 import pytest
 
-from tests.unit.consumer.fakes import FakeModel, Finished, pipeline, take
+from tests.unit.consumer.fakes import Division, FakeModel, Finished, pipeline, take
 from worker_service.consumer.work import clock_ms
+
+
+@pytest.fixture(params=[False, True], ids=["decode threads", "whole"], autouse=True)
+def whole(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    monkeypatch.setattr(Division, "whole", request.param)
+    return bool(request.param)
 
 
 def outcome(result: Any) -> list[str]:
@@ -222,3 +228,20 @@ def test_a_job_tells_of_the_load_that_it_waited_for() -> None:
     results = finished.wait(2)
     assert results["a"].timings["load_ms"] == 1500.0
     assert "load_ms" not in results["b"].timings
+
+
+def test_a_whole_run_prepares_its_own_images_but_those_that_lie_in_a_store(whole: bool) -> None:
+    model, finished = FakeModel(), Finished()
+    made, engine = pipeline(finished, model)
+    threads = dict[str, str]()
+    decode = engine.decode
+
+    def noted(data: bytes, params: Any) -> str:
+        threads[data.decode()] = threading.current_thread().name.split("_")[0]
+        return decode(data, params)
+
+    engine.decode = noted  # type: ignore[method-assign]
+    made.accept(take("here"))
+    made.accept(take("there", outside=[1]))  # an index that it has not: the bytes are here all the same
+    finished.wait(2)
+    assert threads == {"here": "infer" if whole else "decode", "there": "decode"}

@@ -27,6 +27,9 @@ def test_decoders_by_cores(hardware: str, cores: int, decoders: int) -> None:
 
 def test_settings_hold() -> None:
     assert divided("cpu", 8, 8, decode_threads=1, runs=5)[:2] == (1, 5)
+    assert divided("cpu", 8, 8).whole
+    assert not divided("cpu", 8, 8, decode_threads=4).whole, "who asks for such threads gets them used"
+    assert not divided("gpu", 8, 8).whole, "the accelerator would wait"
     assert divided("cpu", 8, 8).ahead_ms == AHEAD_MS
     assert divided("cpu", 8, 8, prefetch=30).ahead_ms == 0
     assert divided("gpu", 8, 1).ahead_ms == 0, "a GPU wants full batches"

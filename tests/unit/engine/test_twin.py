@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +23,8 @@ def opened(folder: Path, **settings: int) -> Session:
 
 def crowded_run(session: Session) -> np.ndarray:
     """A run beside another; returns when what it had opened in the background is there, or is not going to be."""
-    with session._crowd.join():
-        (answer,) = session.run(IMAGE)
+    with session._crowd.join(), ThreadPoolExecutor(1) as other:
+        (answer,) = other.submit(session.run, IMAGE).result()
     for thread in threading.enumerate():
         if thread.name == "twin":
             thread.join(30)
@@ -113,13 +114,17 @@ def test_what_is_not_open_yet_is_replaced_by_what_has_fewer_threads(tmp_path: Pa
     assert settled(small, 2) == 1, "there is memory for one more session only"
 
 
-def test_a_crowd_counts_those_inside() -> None:
+def test_a_crowd_counts_each_thread_inside_once() -> None:
     crowd = Crowd()
-    with crowd.join() as first:
-        assert first == 1
-        with crowd.join() as second:
-            assert second == 2
-        with crowd.join() as third:
-            assert third == 2
-    with crowd.join() as last:
-        assert last == 1
+
+    def joined() -> int:
+        with crowd.join() as count:
+            return count
+
+    with ThreadPoolExecutor(1) as other:
+        with crowd.join() as first:
+            assert first == 1
+            assert other.submit(joined).result() == 2
+            assert joined() == 1, "itself"
+            assert other.submit(joined).result() == 2, "still inside"
+        assert other.submit(joined).result() == 1

@@ -204,8 +204,8 @@ def test_a_second_session_of_any_graph_is_counted(tmp_path: Path) -> None:
     engine = engine_of(tmp_path, intra_op_threads=2)
     answer(engine, "m", remember=False)
     before = engine.held()[0].bytes
-    with engine.runtime._crowd.join():
-        answer(engine, "m", remember=False)
+    with engine.turn(), ThreadPoolExecutor(1) as other:
+        other.submit(answer, engine, "m", remember=False).result()
     for thread in threading.enumerate():
         if thread.name == "twin":
             thread.join(30)

@@ -198,7 +198,7 @@ class Runtime:
         on_gpu = any(name in CUDA for name, _ in self.providers)
         self._memory = pinned(settings.pinned_memory_mb * 2**20) if on_gpu else None
         self._gpu_preprocessing = settings.gpu_preprocessing
-        self._crowd = Crowd()
+        self.crowd = Crowd()
         self._twin_bytes = settings.twin_max_mb * 2**20
         self.runs: int = self.profile.runs or max(LEAST_RUNS, mine)
         self.lone_above_ms: float = 0.0 if settings.max_batch else self.profile.lone_above_ms
@@ -252,7 +252,7 @@ class Runtime:
             raise ModelLoadFailed(str(error)) from error
         twin = self._twin_of(path, session, providers)
         size = sum(file.stat().st_size for file in files_of(path))
-        return Session(session, path.parent.name, self._crowd, twin, ladder, size)
+        return Session(session, path.parent.name, self.crowd, twin, ladder, size)
 
     def _tuned(self, path: Path) -> Providers:
         """The providers, on an NVIDIA GPU with what the graph needs."""

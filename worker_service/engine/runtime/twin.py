@@ -19,23 +19,26 @@ log = logging.getLogger(__name__)
 
 
 class Crowd:
-    """The runs that go on in this process."""
+    """The threads of this process that work for a run: on its graph, or on its images."""
 
     def __init__(self) -> None:
-        self._count = 0
+        self._inside: set[int] = set()
         self._lock = threading.Lock()
 
     @contextmanager
     def join(self) -> Iterator[int]:
-        """Run inside; how many runs there are with this one."""
+        """Work inside; how many threads do, with this one. Whoever joins again counts once."""
+        me = threading.get_ident()
         with self._lock:
-            self._count += 1
-            count = self._count
+            outer = me in self._inside
+            self._inside.add(me)
+            count = len(self._inside)
         try:
             yield count
         finally:
-            with self._lock:
-                self._count -= 1
+            if not outer:
+                with self._lock:
+                    self._inside.discard(me)
 
 
 class Cores(NamedTuple):
