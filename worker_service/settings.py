@@ -129,6 +129,13 @@ class EngineSettings(BaseSettings):
         True,
         description="Send pixels to an NVIDIA GPU as they are and scale them there, for models that take an image.",
     )
+    gpu_streams: int = Field(
+        2,
+        ge=1,
+        le=16,
+        description="Streams of an NVIDIA GPU that the batches of one model are spread over, so that one fills what "
+        "the other leaves idle; each opens the model again, if its files have up to `twin_max_mb`. Not with TensorRT.",
+    )
     pinned_memory_mb: int = Field(
         1024,
         ge=0,

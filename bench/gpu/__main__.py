@@ -3,7 +3,7 @@
 For each profile and precision, with and without CUDA graphs, at each batch size, with one process and with several on
 the same GPU:
 
-loop      the provider's runs one after the other, inputs and outputs on the device: the limit
+loop      the provider's runs one after the other, inputs and outputs on the device, with its own CUDA graphs: the limit
 ours xN   the same graph through Session and Batcher, N batches at a time: numpy in, numpy out, copies included
 same      whether batches that meet get the answers that they get alone
 

@@ -2,10 +2,10 @@
 
 Reads a line of JSON (graph, profile, settings, batch, seconds), opens, answers, and measures at each further line.
 """
-# ruff: noqa: SLF001 - the limit is measured on the very session that ours uses
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import threading
@@ -17,33 +17,40 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bench.gpu.loop import provider_loop
 from worker_service.engine.runtime.batch import Batcher
-from worker_service.engine.runtime.ladder import RECORDING, Slot
-from worker_service.engine.runtime.normalise import Scale
+from worker_service.engine.runtime.scale import Scale
 from worker_service.engine.runtime.session import Runtime, Session, numpy_dtype
 from worker_service.settings import EngineSettings
 
-UNIT = Scale((1 / 255,) * 3, (0.0,) * 3)
+UNIT = Scale((1 / 255,) * 3, (0.0,) * 3, reversed=True)
 WARM = 3
 Items = list[dict[str, npt.NDArray[Any]]]
 
 
 def rate(run: Callable[[], Any], images: int, seconds: float, at_once: int = 1) -> float:
-    """Images a second of ``run``, which does ``images`` of them, from so many threads."""
-    end, done, failed = time.perf_counter() + seconds, list[int](), list[BaseException]()
+    """Images a second of ``run``, which does ``images`` of them, from so many threads; their first runs are not counted."""
+    started, done, failed = threading.Barrier(at_once + 1), list[int](), list[BaseException]()
 
     def repeat() -> None:
         try:
+            for _ in range(WARM):
+                run()
+            started.wait()
+            end = time.perf_counter() + seconds
             while time.perf_counter() < end:
                 run()
                 done.append(images)
         except Exception as error:  # noqa: BLE001 - raised below, in the thread that waits
             failed.append(error)
+            started.abort()
 
     threads = [threading.Thread(target=repeat) for _ in range(at_once)]
-    begun = time.perf_counter()
     for thread in threads:
         thread.start()
+    with contextlib.suppress(threading.BrokenBarrierError):
+        started.wait()
+    begun = time.perf_counter()
     for thread in threads:
         thread.join()
     if failed:
@@ -51,20 +58,12 @@ def rate(run: Callable[[], Any], images: int, seconds: float, at_once: int = 1) 
     return sum(done) / (time.perf_counter() - begun)
 
 
-def own_loop(session: Session, batch: int, seconds: float) -> float:
-    """The limit: inputs and outputs stay on the device, one run after the other."""
-    slot = Slot(session._session, session.signature, batch, session.device)
-    with RECORDING.alone():
-        for _ in range(WARM):
-            slot.run(batch)
-    return rate(lambda: slot.run(batch), batch, seconds)
-
-
 def drawn(session: Session, batch: int, seed: int) -> Items:
     """A batch of noise, as pixels where the session takes them."""
     (spec,) = session.signature.inputs
     noise = np.random.default_rng(seed).random((batch, *spec.shape[1:]), np.float32)
-    values = (noise * 255).astype(np.uint8) if session.normalises else noise.astype(numpy_dtype(spec))
+    pixels = np.moveaxis(noise * 255, 1, 3).astype(np.uint8)
+    values = pixels if session.normalises else noise.astype(numpy_dtype(spec))
     return [{spec.name: near(session, value)} for value in values]
 
 
@@ -97,16 +96,18 @@ def main() -> None:
     begun = time.perf_counter()
     own = EngineSettings(profile=wanted["profile"], max_batch=batch, **wanted["settings"])
     runtime = Runtime(own)
-    session = runtime.open(Path(wanted["graph"]))
+    path = Path(wanted["graph"])
+    session = runtime.open(path)
     batcher = Batcher(session, batch, UNIT if session.normalises else None)
     batches = [drawn(session, batch, seed) for seed in range(max(2, runtime.runs))]
     batcher.run(batches[0])
     facts = {"open s": time.perf_counter() - begun, "provider": session.providers[0]}
+    loop = provider_loop(path, runtime.providers, batch, session.device, graphs=wanted["settings"]["cuda_graphs"])
+    loop()
     print(json.dumps(facts), flush=True)
     for _ in sys.stdin:
-        found: dict[str, float | bool] = {"loop": own_loop(session, batch, seconds)}
+        found: dict[str, float | bool] = {"loop": rate(loop, batch, seconds)}
         for at_once in sorted({1, 2, len(batches)}):
-            rate(lambda: batcher.run(batches[0]), batch, seconds / 4, at_once)
             found[f"ours x{at_once}"] = rate(lambda: batcher.run(batches[0]), batch, seconds, at_once)
         found["same"] = same(batcher, batches, seconds / 2)
         print(json.dumps(found), flush=True)

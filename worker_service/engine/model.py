@@ -14,7 +14,7 @@ from worker_service.engine.family import Image, Prepared, Raw
 from worker_service.engine.params import Params, parse
 from worker_service.engine.runtime.batch import Batcher, by_first_axis
 from worker_service.engine.runtime.session import Runtime
-from worker_service.engine.vision.fit import as_pixels, fit, scale_of
+from worker_service.engine.vision.fit import fit, fit_pixels, scale_of
 
 P = TypeVar("P", bound=Params)
 Array = npt.NDArray[Any]
@@ -46,12 +46,9 @@ class GraphModel(Generic[P]):
         self._dtype = np.uint8 if self._input.dtype == "uint8" else np.float32
         if self._dtype is np.uint8 and (spec.scale, spec.mean, spec.std) != (1.0, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)):
             raise ModelLoadFailed("The graph takes uint8 pixels; 'input.scale' in model.json must be 1, mean 0, std 1.")
-        scale = None
         ours = type(self).preprocess is GraphModel.preprocess
-        if ours and self.session.normalises and spec.precision == "uint8":
-            scale, spec, self._dtype = scale_of(spec), as_pixels(spec), np.uint8
-        self._spec = spec
-        self._batcher = Batcher(self.session, runtime.max_batch, scale)
+        self._sends_pixels = ours and self.session.normalises and spec.precision == "uint8"
+        self._batcher = Batcher(self.session, runtime.max_batch, scale_of(spec) if self._sends_pixels else None)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -79,7 +76,10 @@ class GraphModel(Generic[P]):
 
     def preprocess(self, image: Image, params: P) -> Prepared:
         """Resize and normalise as the manifest's ``input`` says."""
-        tensor, geometry = fit(image, self._spec, self._dtype, self.session.memory.empty)
+        spec, empty = self.manifest.input, self.session.memory.empty
+        tensor, geometry = (
+            fit_pixels(image, spec, empty) if self._sends_pixels else fit(image, spec, self._dtype, empty)
+        )
         size = (geometry.width, geometry.height)
         return Prepared({self._input.name: tensor}, geometry, size, image if params.visualize else None)
 

@@ -14,6 +14,7 @@ import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper
 
+from tests.unit.engine.host_place import HOST, HostStream, pretend
 from worker_service.engine.runtime.gpu import (
     CUDA,
     TENSORRT,
@@ -22,13 +23,13 @@ from worker_service.engine.runtime.gpu import (
     only_batch_is_free,
     shapes,
     tuned,
-    without_graphs,
 )
-from worker_service.engine.runtime.ladder import Ladder, Slot
-from worker_service.engine.runtime.memory import Plain
+from worker_service.engine.runtime.ladder import Ladder, rungs
+from worker_service.engine.runtime.lane import Lane
 from worker_service.engine.runtime.session import Runtime, Session, read_signature
 from worker_service.engine.runtime.settled import settled
 from worker_service.engine.runtime.signature import GraphSignature, TensorSpec
+from worker_service.engine.runtime.slot import Slot
 from worker_service.engine.runtime.twin import Crowd
 from worker_service.settings import EngineSettings
 
@@ -83,57 +84,69 @@ def test_int8_is_for_quantised_graphs_only(tmp_path: Path) -> None:
         assert ("trt_int8_enable" in options) is quantised
 
 
-def test_memory_and_graphs_reach_their_providers_and_the_profile_wins(tmp_path: Path) -> None:
+def test_the_limit_of_memory_reaches_its_providers_and_the_profile_wins(tmp_path: Path) -> None:
     path = graph(tmp_path / "g.onnx")
     given: Any = [(TENSORRT, {"trt_max_workspace_size": "7"}), (CUDA, {"k": "v"}), ("CPUExecutionProvider", {})]
-    found = dict(tuned(given, path, read_signature(path), Wishes((1,), memory_bytes=1000, graphs=True)))
-    assert found[CUDA] == {"gpu_mem_limit": "1000", "enable_cuda_graph": "1", "k": "v"}
+    found = dict(tuned(given, path, read_signature(path), Wishes((1,), memory_bytes=1000)))
+    assert found[CUDA] == {"gpu_mem_limit": "1000", "k": "v"}
     assert found[TENSORRT]["trt_max_workspace_size"] == "7"
-    assert found[TENSORRT]["trt_cuda_graph_enable"] == "1"
     assert found["CPUExecutionProvider"] == {}
-    plain = dict(without_graphs(list(found.items())))
-    assert plain[CUDA] == {"gpu_mem_limit": "1000", "k": "v"}
-    assert "trt_cuda_graph_enable" not in plain[TENSORRT]
 
 
-def test_the_profile_tensorrt_opens_graphs_with_all_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Graphs that cannot be recorded are opened again without; those whose sizes are free are not even tried."""
-    opened: list[dict[str, dict[str, str]]] = []
-    real = ort.InferenceSession
+def test_each_stream_has_a_session_and_records_every_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = pretend(monkeypatch)
+    recorded = list[tuple[int, ...]]()
+    monkeypatch.setattr(Lane, "record", lambda lane, sizes: recorded.append(tuple(sizes)))
+    opened = Runtime(EngineSettings(profile="gpu", gpu_streams=3, max_batch=4)).open(graph(tmp_path / "m" / "g.onnx"))
+    assert opened._ladder is not None
+    assert len(opened._ladder.lanes) == 3
+    assert recorded == [(1, 2, 4)] * 3
+    assert [options["enable_cuda_graph"] for options in given] == ["1"] * 3
+    assert {options["user_compute_stream"] for options in given} == {"0"}
 
-    def open_(path: str, options: Any = None, providers: Any = None) -> Any:
-        if providers != ["CPUExecutionProvider"]:
-            opened.append(dict(providers))
-            if "enable_cuda_graph" in dict(providers)[CUDA]:
-                raise RuntimeError("not all nodes are on the GPU")
-        session = real(path, options, providers=["CPUExecutionProvider"])
-        monkeypatch.setattr(session, "get_providers", lambda: ALL, raising=False)
-        return session
 
-    monkeypatch.setattr(ort, "get_available_providers", lambda: ALL)
-    monkeypatch.setattr(ort, "InferenceSession", open_)
-    own = EngineSettings(profile="tensorrt", engine_cache=tmp_path / "e", cuda_graphs=True, gpu_memory_mb=100)
-    runtime = Runtime(own)
-    session = runtime.open(graph(tmp_path / "m" / "weights.onnx"))
-    assert session._ladder is None
-    first, second = opened
-    assert first[TENSORRT]["trt_cuda_graph_enable"] == "1"
-    assert second[TENSORRT]["trt_profile_max_shapes"] == "images:32x3x4"
-    assert second[TENSORRT]["trt_engine_cache_path"] == str(tmp_path / "e")
-    assert second[TENSORRT]["trt_fp16_enable"] == "1"
-    assert second[CUDA]["gpu_mem_limit"] == str(100 * 2**20)
-    runtime.open(graph(tmp_path / "w" / "weights.onnx", width="width"))
-    assert len(opened) == 3
-    assert "enable_cuda_graph" not in opened[2][CUDA]
+def test_graphs_that_cannot_be_recorded_run_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    given = pretend(monkeypatch, refuse="enable_cuda_graph")
+    runtime = Runtime(EngineSettings(profile="gpu", gpu_streams=1))
+    (found,) = runtime.open(graph(tmp_path / "m" / "g.onnx")).run_items([one(1)], None)
+    assert (found == 2).all()
+    assert ["enable_cuda_graph" in options for options in given] == [True, False]
+    assert "m runs without CUDA graphs: not all nodes are on the GPU" in caplog.messages
+    runtime.open(graph(tmp_path / "w" / "g.onnx", width="width"))
+    assert [set(options) & {"enable_cuda_graph", "user_compute_stream"} for options in given[2:]] == [set()]
+
+
+def test_large_models_are_opened_for_one_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = pretend(monkeypatch)
+    Runtime(EngineSettings(profile="gpu", gpu_streams=3, twin_max_mb=0)).open(graph(tmp_path / "g.onnx"))
+    assert len(given) == 1
+
+
+def test_tensorrt_runs_in_the_stream_too_and_is_not_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless asked: its engines are few kernels."""
+    given = pretend(monkeypatch)
+    own = EngineSettings(profile="tensorrt", engine_cache=tmp_path / "e", gpu_memory_mb=100)
+    opened = Runtime(own).open(graph(tmp_path / "g.onnx"))
+    assert opened._ladder is not None
+    assert not opened._ladder.lanes[0]._replays
+    (options,) = given
+    assert options["user_compute_stream"] == "0"
+    assert options["gpu_mem_limit"] == str(100 * 2**20)
+    assert "enable_cuda_graph" not in options
 
 
 def one(value: float) -> dict[str, Any]:
     return {"images": np.full((3, 4), value, np.float32)}
 
 
-def ladder(path: Path, *sizes: int) -> Ladder:
-    session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    return Ladder(session, read_signature(path), sizes, "cpu", Plain())
+def ladder(path: Path, *sizes: int, lanes: int = 1) -> Ladder:
+    signature = read_signature(path)
+    steps = rungs(signature, sizes)
+    opened = [ort.InferenceSession(str(path), providers=["CPUExecutionProvider"]) for _ in range(lanes)]
+    made = [Lane(session, HostStream(), signature, steps[-1], "cpu") for session in opened]
+    return Ladder(made, signature, steps, HOST, normalises=False)
 
 
 @pytest.mark.parametrize("batch", ["batch", 4])
@@ -187,18 +200,23 @@ def test_sizes_that_follow_from_the_batch_are_found(tmp_path: Path) -> None:
     assert settled(path, read_signature(path)).outputs == (TensorSpec("flat", ("batch", 12), "float32"),)
 
 
-def test_runs_at_the_same_time_have_buffers_of_their_own(tmp_path: Path) -> None:
-    made, wrong = ladder(graph(tmp_path / "g.onnx"), 8), list[int]()
+@pytest.mark.parametrize("lanes", [1, 2])
+@pytest.mark.parametrize("recorded", [False, True])
+def test_batches_at_the_same_time_have_slots_of_their_own(tmp_path: Path, lanes: int, *, recorded: bool) -> None:
+    made, wrong = ladder(graph(tmp_path / "g.onnx"), 4, 8, lanes=lanes), list[int]()
+    for lane in made.lanes if recorded else ():
+        lane.record(made.sizes)
 
     def repeat(seed: int) -> None:
-        for _ in range(200):
-            if not (made.run([one(seed)] * 8)[0] == 2 * seed).all():
+        for turn in range(200):
+            if not (made.run([one(seed)] * (1 + turn % 8))[0] == 2 * seed).all():
                 wrong.append(seed)
 
     together([partial(repeat, seed) for seed in range(4)])
     assert not wrong
     assert len(made._idle) <= 4
-    assert made.bytes == len(made._idle) * 2 * 8 * 3 * 4 * 4
+    assert made.bytes == (lanes + len(made._idle)) * 2 * 8 * 3 * 4 * 4
+    assert not +made._batches
 
 
 def together(calls: Sequence[Callable[[], Any]]) -> None:
@@ -209,52 +227,77 @@ def together(calls: Sequence[Callable[[], Any]]) -> None:
         thread.join()
 
 
-def test_runs_take_turns_and_copies_do_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_are_lined_up_in_turns_and_copied_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What CUDA's provider needs, and what hides the copies behind the runs."""
     made = ladder(graph(tmp_path / "g.onnx"), 1)
     met, most, running = threading.Barrier(3), list[int](), list[int]()
-    send, run = Slot.send, Slot.run
+    send, run = Slot.send, Lane.run
 
-    def all_at_once(slot: Slot, *args: Any, **named: Any) -> None:
+    def all_at_once(slot: Slot, *args: Any, **named: Any) -> Any:
         met.wait(30)  # passes only when three are here at the same time
-        send(slot, *args, **named)
+        return send(slot, *args, **named)
 
-    def alone(slot: Slot, size: int) -> Any:
+    def alone(lane: Lane, size: int) -> Any:
         running.append(1)
         most.append(len(running))
-        outputs = run(slot, size)
+        outputs = run(lane, size)
         running.pop()
         return outputs
 
     monkeypatch.setattr(Slot, "send", all_at_once)
-    monkeypatch.setattr(Slot, "run", alone)
+    monkeypatch.setattr(Lane, "run", alone)
     together([partial(made.run, [one(1)]) for _ in range(3)])
     assert most == [1, 1, 1]
 
 
-def test_every_size_is_recorded_once_in_each_slot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sizes one after the other: to prepare one again takes as long as the first time."""
-    made, runs = ladder(graph(tmp_path / "g.onnx"), 1, 4), list[tuple[int, int]]()
-    run, slots = Slot.run, list[Slot]()
+def test_each_batch_takes_the_lane_with_the_fewest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, taken = ladder(graph(tmp_path / "g.onnx"), 1, lanes=2), list[Lane]()
+    met, run = threading.Barrier(2), Lane.run
 
-    def note(slot: Slot, size: int) -> Any:
-        if slot not in slots:
-            slots.append(slot)
-        runs.append((size, slots.index(slot)))
-        return run(slot, size)
+    def both(lane: Lane, size: int) -> Any:
+        taken.append(lane)
+        met.wait(30)  # passes only when two run at the same time, which takes two lanes
+        return run(lane, size)
 
-    monkeypatch.setattr(Slot, "run", note)
-    made.record(2)
-    assert runs == [(1, 0), (1, 0), (1, 1), (1, 1), (4, 0), (4, 0), (4, 1), (4, 1)]
-    made.run([one(1)] * 3)
-    assert runs[8:] == [(4, 1)]
+    monkeypatch.setattr(Lane, "run", both)
+    together([partial(made.run, [one(1)]) for _ in range(2)])
+    assert set(taken) == set(made.lanes)
+
+
+def test_a_size_is_prepared_before_it_is_recorded_and_then_replayed(tmp_path: Path) -> None:
+    (lane,) = ladder(graph(tmp_path / "g.onnx"), 1, 4).lanes
+    asked, recorded = list[str](), list[str]()
+
+    class Recording(HostStream):
+        def wait(self) -> None:
+            asked.append("wait")
+
+        def record(self, run: Callable[[], object]) -> Callable[[], None]:
+            asked.append("record")
+            run()
+            return lambda: recorded.append("replay")
+
+    class Told:
+        def __getattr__(self, name: str) -> Any:
+            if name == "run_with_iobinding":
+                asked.append("run")
+            return getattr(session, name)
+
+    session, lane.session, lane.stream = lane.session, Told(), Recording()  # type: ignore[assignment]
+    lane.record([1, 4])
+    assert asked == ["run", "run", "wait", "record", "run"] * 2
+    lane.run(4)
+    assert recorded == ["replay"]
+    assert len(asked) == 10
+    lane.run(3)
+    assert asked[10:] == ["run"]
 
 
 def test_a_batch_that_failed_gives_its_buffers_up(tmp_path: Path) -> None:
     made = ladder(graph(tmp_path / "g.onnx"), 2)
     with pytest.raises(ValueError, match=r"given \[2, 4\]"):
         made.run([{"images": np.ones((2, 4), np.float32)}])
-    assert made.bytes == 0
+    assert not made._idle
     assert (made.run([one(1)])[0] == 2).all()
 
 

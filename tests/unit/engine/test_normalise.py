@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +11,16 @@ import onnxruntime as ort
 import pytest
 from onnx import helper
 
-from tests.unit.engine.small_graphs import TYPES, all_of_them
+from tests.unit.engine import kernels
+from tests.unit.engine.host_place import HOST, pretend
+from tests.unit.engine.small_graphs import widen
 from worker_service.engine.engine import Engine
 from worker_service.engine.manifest import InputSpec
 from worker_service.engine.runtime.ladder import Ladder
-from worker_service.engine.runtime.memory import Plain
-from worker_service.engine.runtime.normalise import GRAPHS, Normaliser
-from worker_service.engine.runtime.session import Runtime, read_signature, signature_of
-from worker_service.engine.vision.fit import as_pixels, fit, scale_of
+from worker_service.engine.runtime.lane import Lane
+from worker_service.engine.runtime.session import Runtime, signature_of
+from worker_service.engine.runtime.widen import GRAPH
+from worker_service.engine.vision.fit import fit, fit_pixels, scale_of
 from worker_service.settings import EngineSettings
 
 SPECS = {
@@ -29,6 +30,9 @@ SPECS = {
     ),
     "bgr": InputSpec(width=32, height=24, channels="bgr", scale=1.0, mean=(103.5, 116.3, 123.7), pad=200),
 }
+
+
+TYPES = {"float32": onnx.TensorProto.FLOAT, "float16": onnx.TensorProto.FLOAT16}
 
 
 def identity(path: Path, dtype: str) -> Path:
@@ -42,15 +46,21 @@ def on_processor(path: Path) -> ort.InferenceSession:
     return ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
 
 
+def laddered(session: ort.InferenceSession) -> Ladder:
+    signature = signature_of(session)
+    lane = Lane(session, HOST.stream(), signature, 4, HOST.device)
+    return Ladder([lane], signature, [1, 4], HOST, normalises=True)
+
+
 def without_ids(result: dict[str, Any]) -> list[dict[str, Any]]:
     rows = [{k: v for k, v in row.items() if k != "detection_id"} for row in result["predictions"]]
     assert rows
     return rows
 
 
-def test_the_graphs_are_those_that_the_script_writes() -> None:
-    for path, content in all_of_them().items():
-        assert path.read_bytes() == content, "run: python -m tests.unit.engine.small_graphs"
+def test_the_graph_and_the_kernels_are_those_that_the_scripts_write() -> None:
+    assert GRAPH.read_bytes() == widen(), "run: python -m tests.unit.engine.small_graphs"
+    assert kernels.COMPILED.read_text().startswith(kernels.digest()), "run: python -m tests.unit.engine.kernels"
 
 
 def test_outputs_in_half_precision_come_as_they_are_in_float32(tmp_path: Path) -> None:
@@ -63,16 +73,14 @@ def test_outputs_in_half_precision_come_as_they_are_in_float32(tmp_path: Path) -
     np.testing.assert_array_equal(found, images.astype(np.float32))
 
 
-@pytest.mark.parametrize("dtype", GRAPHS)
+@pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
 def test_values_are_the_same_to_the_bit(tmp_path: Path, spec: InputSpec, dtype: str) -> None:
-    path = identity(tmp_path / "g.onnx", dtype)
-    normaliser = Normaliser(on_processor, dtype, "cpu")
-    ladder = Ladder(on_processor(path), read_signature(path), (1, 4), "cpu", Plain(), normaliser)
+    ladder = laddered(on_processor(identity(tmp_path / "g.onnx", dtype)))
     drawn = np.random.default_rng(3)
     for count in (1, 3, 2):  # padded, and in buffers that were used before
         images = [drawn.integers(0, 256, (40, 50, 3), np.uint8) for _ in range(count)]
-        pixels = [fit(image, as_pixels(spec), np.uint8)[0] for image in images]
+        pixels = [fit_pixels(image, spec)[0] for image in images]
         (found,) = ladder.run([{"images": each} for each in pixels], scale_of(spec))
         expected = np.stack([fit(image, spec)[0] for image in images]).astype(dtype)
         np.testing.assert_array_equal(found, expected)
@@ -82,20 +90,13 @@ def test_models_answer_the_same_with_pixels_sent(tmp_path: Path, monkeypatch: py
     """A whole model whose session is made to believe that it is on a GPU."""
     image = np.random.default_rng(1).integers(0, 256, (120, 90, 3), np.uint8)
     settings = EngineSettings(model_dirs=(Path("models"),), intra_op_threads=1, warm_up=False)
-    sent: list[Any] = []
-
-    def ladder_of(runtime: Runtime, path: Path, session: ort.InferenceSession, providers: Any) -> Ladder:
-        opened = partial(runtime._opened, providers=providers)
-        dtype = session.get_inputs()[0].type.removeprefix("tensor(").removesuffix(")").replace("float", "float32")
-        made = Ladder(session, signature_of(session), (1, 8), "cpu", Plain(), Normaliser(opened, dtype, "cpu"))
-        run = made.run
-        monkeypatch.setattr(made, "run", lambda items, scale=None: sent.append((items, scale)) or run(items, scale))
-        return made
-
     (expected,) = Engine(settings).infer("shapes-detector", [image], {"confidence": 0.01})
-    monkeypatch.setattr(Runtime, "_ladder_of", ladder_of)
-    (found,) = Engine(settings).infer("shapes-detector", [image], {"confidence": 0.01})
+    sent, run = list[Any](), Ladder.run
+    monkeypatch.setattr(Ladder, "run", lambda ladder, *asked: sent.append(asked) or run(ladder, *asked))
+    pretend(monkeypatch)
+    on_gpu = settings.model_copy(update={"profile": "gpu", "max_batch": 2})
+    (found,) = Engine(on_gpu).infer("shapes-detector", [image], {"confidence": 0.01})
     (((item,), scale),) = sent
-    assert {array.dtype.name for array in item.values()} == {"uint8"}
+    assert [(array.dtype.name, array.shape[-1]) for array in item.values()] == [("uint8", 3)]
     assert scale is not None
     assert without_ids(found.to_dict()) == without_ids(expected.to_dict())

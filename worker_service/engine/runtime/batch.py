@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shared.errors import InferenceFailed
-from worker_service.engine.runtime.normalise import Scale
+from worker_service.engine.runtime.scale import Scale
 from worker_service.engine.runtime.session import Session, numpy_dtype
 
 Array = npt.NDArray[Any]

@@ -1,4 +1,4 @@
-"""Options of NVIDIA's providers that depend on the graph or on the machine; the others stand in the profile.
+"""What NVIDIA's providers are given that depends on the graph or on the machine; the rest stands in the profile.
 
 CUDA's were run on an H100 (docs/benchmarks.md); TensorRT's have not met its libraries yet.
 """
@@ -19,11 +19,10 @@ QUANTISED = "QuantizeLinear"
 
 @dataclass(frozen=True)
 class Wishes:
-    """``memory_bytes`` 0 sets no limit; ``sizes`` are the batches to prepare for; ``graphs`` asks for CUDA graphs."""
+    """``memory_bytes`` 0 sets no limit; ``sizes`` are the batches to prepare for."""
 
     sizes: tuple[int, ...]
     memory_bytes: int = 0
-    graphs: bool = False
 
 
 def tuned(providers: Providers, path: Path, signature: GraphSignature, wishes: Wishes) -> Providers:
@@ -31,10 +30,19 @@ def tuned(providers: Providers, path: Path, signature: GraphSignature, wishes: W
     return [(name, {**_own(name, path, signature, wishes), **options}) for name, options in providers]
 
 
-def without_graphs(providers: Providers) -> Providers:
-    """The same without CUDA graphs, which not every graph can be recorded as."""
-    switches = {"enable_cuda_graph", "trt_cuda_graph_enable"}
-    return [(name, {k: v for k, v in options.items() if k not in switches}) for name, options in providers]
+def recordable(providers: Providers) -> Providers:
+    """The same, refusing graphs of which a part would run elsewhere than on CUDA, unless TensorRT runs parts."""
+    if any(name == TENSORRT for name, _ in providers):
+        return providers
+    return [(name, {**options, "enable_cuda_graph": "1"} if name == CUDA else options) for name, options in providers]
+
+
+def in_stream(providers: Providers, handle: int) -> Providers:
+    """The same, running in that stream."""
+    return [
+        (name, {**options, "user_compute_stream": str(handle)} if name in {CUDA, TENSORRT} else options)
+        for name, options in providers
+    ]
 
 
 def only_batch_is_free(signature: GraphSignature) -> bool:
@@ -82,19 +90,14 @@ def _sizes(spec: TensorSpec, batch: int) -> str:
 
 def _own(name: str, path: Path, signature: GraphSignature, wishes: Wishes) -> Mapping[str, str]:
     options: dict[str, str] = {}
-    if name == CUDA:
-        if wishes.memory_bytes:
-            options["gpu_mem_limit"] = str(wishes.memory_bytes)
-        if wishes.graphs:
-            options["enable_cuda_graph"] = "1"
+    if name == CUDA and wishes.memory_bytes:
+        options["gpu_mem_limit"] = str(wishes.memory_bytes)
     if name == TENSORRT:
         options |= shapes(signature, wishes.sizes)
         if any(operator == QUANTISED for _, operator in operators(path)):
             options["trt_int8_enable"] = "1"  # its scales are in the graph; without them TensorRT would want a table
         if wishes.memory_bytes:
             options["trt_max_workspace_size"] = str(wishes.memory_bytes // 2)
-        if wishes.graphs:
-            options["trt_cuda_graph_enable"] = "1"
     return options
 
 

@@ -1,4 +1,4 @@
-"""Host memory that an NVIDIA GPU copies from and to at full speed, and these copies.
+"""Host memory that an NVIDIA GPU copies from and to at full speed.
 
 Pageable memory goes through a buffer of the driver's, which costs rate and a core. Pinned memory is slow to get and
 cannot be swapped out, so it is kept for the next array of that size, within a limit.
@@ -6,21 +6,17 @@ cannot be swapped out, so it is kept for the next array of that size, within a l
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import math
 import threading
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-try:
-    from cuda.bindings import runtime as cudart
-except ImportError:  # part of the extra `gpu` only
-    cudart = None
+from worker_service.engine.runtime.cuda import checked, cudart
 
 log = logging.getLogger(__name__)
 Array = npt.NDArray[Any]
@@ -30,26 +26,11 @@ GRAIN = 2**20
 """Blocks are whole multiples, so that a batch of another size finds them."""
 
 
-class Move(NamedTuple):
-    """So many bytes, from one address to another."""
-
-    target: int
-    source: int
-    bytes: int
-
-
 class Memory(Protocol):
-    """What runs copy with."""
+    """Makes the arrays that runs copy from and to."""
 
     def empty(self, shape: Sequence[int], dtype: npt.DTypeLike) -> Array:
         """An array to copy from or to."""
-
-    def copy(self, moves: Iterable[Move]) -> None:
-        """Copy between addresses, each of the host or of the device; returns when all is there.
-
-        Raises:
-            RuntimeError: the device refused.
-        """
 
 
 class Plain:
@@ -58,11 +39,6 @@ class Plain:
     def empty(self, shape: Sequence[int], dtype: npt.DTypeLike) -> Array:
         """As numpy makes it."""
         return np.empty(shape, dtype)
-
-    def copy(self, moves: Iterable[Move]) -> None:
-        """All addresses are the host's."""
-        for target, source, count in moves:
-            ctypes.memmove(target, source, count)
 
 
 class Block:
@@ -97,13 +73,6 @@ class Pinned:
         block = Block(address, size, lambda: self._idle[size].append(address))
         return np.asarray(block)[:count].view(dtype).reshape(shape)
 
-    def copy(self, moves: Iterable[Move]) -> None:
-        """On a stream of this thread's own: it waits for no other copy and for no run."""
-        stream, either_way = cudart.cudaStreamPerThread, cudart.cudaMemcpyKind.cudaMemcpyDefault
-        for target, source, count in moves:
-            _checked(cudart.cudaMemcpyAsync(target, source, count, either_way, stream))
-        _checked(cudart.cudaStreamSynchronize(stream))
-
     def _take(self, size: int) -> int | None:
         with self._lock:
             if self._idle[size]:
@@ -129,25 +98,14 @@ class Pinned:
         return True
 
 
-def pinned(limit: int) -> Pinned | None:
-    """Memory of the first GPU's driver; None without cuda-bindings, which the extra ``gpu`` installs."""
-    if cudart is None:
-        log.info("cuda-bindings is not installed: runs and copies take turns; pip install cuda-bindings")
-        return None
+def pinned(limit: int) -> Pinned:
+    """Memory of the first GPU's driver."""
     everywhere = cudart.cudaHostAllocPortable
 
     def allocate(size: int) -> int:
-        return int(_checked(cudart.cudaHostAlloc(size, everywhere))[0])
+        return int(checked(cudart.cudaHostAlloc(size, everywhere))[0])
 
     def free(address: int) -> None:
-        _checked(cudart.cudaFreeHost(address))
+        checked(cudart.cudaFreeHost(address))
 
     return Pinned(limit, allocate, free)
-
-
-def _checked(answer: tuple[Any, ...]) -> tuple[Any, ...]:
-    """What follows the error code. Raises RuntimeError when it is one."""
-    error, *rest = answer
-    if error != cudart.cudaError_t.cudaSuccess:
-        raise RuntimeError(f"CUDA refused: {error.name}")
-    return tuple(rest)

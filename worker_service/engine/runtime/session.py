@@ -6,9 +6,9 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -20,12 +20,13 @@ from shared.errors import InferenceFailed, ModelLoadFailed
 from worker_service.engine.remembered import Shelf
 from worker_service.engine.runtime import gpu
 from worker_service.engine.runtime.choice import Choice, Providers
-from worker_service.engine.runtime.gate import Turns
-from worker_service.engine.runtime.ladder import RECORDING, Ladder, unrecorded
-from worker_service.engine.runtime.memory import Memory, Plain, pinned
-from worker_service.engine.runtime.normalise import Normaliser, Scale
+from worker_service.engine.runtime.ladder import Ladder, rungs
+from worker_service.engine.runtime.lane import Lane, unrecorded
+from worker_service.engine.runtime.memory import Memory, Plain
 from worker_service.engine.runtime.parts import Parts, content_of, files_of
+from worker_service.engine.runtime.place import Place, first_gpu
 from worker_service.engine.runtime.profile import BadProfile, HardwareProfile, load_profile
+from worker_service.engine.runtime.scale import Scale
 from worker_service.engine.runtime.settled import settled
 from worker_service.engine.runtime.signature import GraphSignature, TensorSpec
 from worker_service.engine.runtime.twin import Cores, Crowd, Twin, size_of
@@ -80,7 +81,8 @@ class Session:
         # CUDA's provider does not survive two runs of a session at the same time (bench/gpu: illegal memory access).
         on_gpu = self.device == "cuda"
         self._options = unrecorded() if on_gpu else None
-        self._turn: Callable[[], AbstractContextManager[None]] = Turns(RECORDING).turn if on_gpu else nullcontext
+        turn = ladder.lanes[0].turn if ladder is not None else Lock()
+        self._turn: AbstractContextManager[Any] = turn if on_gpu else nullcontext()
         self._outputs = [output.name for output in self.signature.outputs]
 
     def run(self, feeds: Mapping[str, npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
@@ -92,7 +94,7 @@ class Session:
         with self._crowd.join() as runs:
             twin = self._twin.get(runs) if self._twin is not None else None
             try:
-                with self._turn():
+                with self._turn:
                     run = (twin or self._session).run
                     outputs: list[npt.NDArray[Any]] = run(self._outputs, dict(feeds), self._options)
             except Exception as error:  # onnxruntime's errors share no base class of their own
@@ -124,7 +126,7 @@ class Session:
     @property
     def normalises(self) -> bool:
         """Whether ``run_items`` takes uint8 pixels for the only input, with the scale that makes them its values."""
-        return self._ladder is not None and self._ladder.normaliser is not None
+        return self._ladder is not None and self._ladder.normalises
 
     @property
     def bytes(self) -> int:
@@ -162,7 +164,7 @@ class Session:
                 binding.bind_ortvalue_input(name, value)
             for name in wanted:
                 binding.bind_output(name, self.device)
-            with self._turn():
+            with self._turn:
                 self._session.run_with_iobinding(binding, self._options)
             return dict(zip(wanted, binding.get_outputs(), strict=True))
         except Exception as error:  # onnxruntime's errors share no base class of their own
@@ -193,10 +195,11 @@ class Runtime:
         self._engine_cache = settings.engine_cache
         sizes = tuple(sorted({min(size, self.max_batch) for size in (*self.profile.warm_up_batches, self.max_batch)}))
         compiles = any(name == gpu.TENSORRT for name, _ in self.providers)
-        graphs = not compiles if settings.cuda_graphs is None else settings.cuda_graphs
-        self._wishes = gpu.Wishes(sizes, settings.gpu_memory_mb * 2**20, graphs)
+        self._graphs: bool = not compiles if settings.cuda_graphs is None else settings.cuda_graphs
+        self._wishes = gpu.Wishes(sizes, settings.gpu_memory_mb * 2**20)
         on_gpu = any(name in CUDA for name, _ in self.providers)
-        self._memory = pinned(settings.pinned_memory_mb * 2**20) if on_gpu else None
+        self._place = first_gpu(settings.pinned_memory_mb * 2**20) if on_gpu else None
+        self._streams: int = 1 if compiles else settings.gpu_streams
         self._gpu_preprocessing = settings.gpu_preprocessing
         self.crowd = Crowd()
         self._twin_bytes = settings.twin_max_mb * 2**20
@@ -240,9 +243,11 @@ class Runtime:
         if any("{engine_cache}" in str(value) for p in self.profile.providers for value in p.options.values()):
             self._engine_cache.mkdir(parents=True, exist_ok=True)
         try:
-            providers = self._tuned(path)
-            providers = self._choice.among(path, providers) if self._choice else providers
-            session, ladder, providers = self._recorded(path, providers)
+            providers = self._choice.among(path, self.providers) if self._choice else self.providers
+            if any(name in CUDA for name, _ in providers):
+                session, ladder = self._on_gpu(path, providers, settled(path, read_signature(path)))
+            else:
+                session, ladder = self._opened(path, providers), None
         except Exception as error:  # onnxruntime's errors share no base class of their own
             log.exception("cannot open %s", path)
             raise ModelLoadFailed(f"ONNX Runtime cannot load {path.name}; the worker's log says why.") from error
@@ -254,39 +259,35 @@ class Runtime:
         size = sum(file.stat().st_size for file in files_of(path))
         return Session(session, path.parent.name, self.crowd, twin, ladder, size)
 
-    def _tuned(self, path: Path) -> Providers:
-        """The providers, on an NVIDIA GPU with what the graph needs."""
-        if not any(name in CUDA for name, _ in self.providers):
-            return self.providers
-        signature = settled(path, read_signature(path))
-        wishes = replace(self._wishes, graphs=self._wishes.graphs and gpu.only_batch_is_free(signature))
-        return gpu.tuned(self.providers, path, signature, wishes)
-
-    def _ladder_of(self, path: Path, session: ort.InferenceSession, providers: Providers) -> Ladder | None:
-        if self._memory is None or not set(session.get_providers()) & CUDA:
-            return None
-        signature = settled(path, signature_of(session))
-        if not gpu.fits_slots(signature):
-            return None
-        plain, normaliser = gpu.without_graphs(providers), None
-        if self._gpu_preprocessing and gpu.takes_an_image(signature):
-            normaliser = Normaliser(lambda own: self._opened(own, plain), signature.inputs[0].dtype, "cuda")
-        ladder = Ladder(session, signature, self._wishes.sizes, "cuda", self._memory, normaliser)
-        if plain != providers:
-            ladder.record(self.runs)
-        return ladder
-
-    def _recorded(self, path: Path, providers: Providers) -> tuple[ort.InferenceSession, Ladder | None, Providers]:
-        """Open it for CUDA graphs where they are wanted, and without where the graph cannot be recorded."""
-        plain = gpu.without_graphs(providers)
-        if plain != providers:
+    def _on_gpu(self, path: Path, providers: Providers, signature: GraphSignature) -> tuple[Any, Ladder | None]:
+        """The session, lined up for batches where they fit; recorded as CUDA graphs where that is wanted and can be."""
+        providers = gpu.tuned(providers, path, signature, self._wishes)
+        if self._place is None or not gpu.fits_slots(signature):
+            return self._opened(path, providers), None
+        if self._graphs and gpu.only_batch_is_free(signature):
             try:
-                session = self._opened(path, providers)
-                return session, self._ladder_of(path, session, providers), providers
+                session, ladder = self._laddered(path, gpu.recordable(providers), signature, self._place)
+                for lane in ladder.lanes if ladder is not None else ():
+                    lane.record(rungs(signature, self._wishes.sizes))
             except Exception as error:  # noqa: BLE001 - onnxruntime's errors share no base class of their own
                 log.warning("%s runs without CUDA graphs: %s", path.parent.name, error)
-        session = self._opened(path, plain)
-        return session, self._ladder_of(path, session, plain), plain
+            else:
+                return session, ladder
+        return self._laddered(path, providers, signature, self._place)
+
+    def _laddered(
+        self, path: Path, providers: Providers, signature: GraphSignature, place: Place
+    ) -> tuple[Any, Ladder | None]:
+        """Open it once for each stream that its runs are spread over; without a ladder when CUDA could not have it."""
+        sizes, lanes = rungs(signature, self._wishes.sizes), list[Lane]()
+        for _ in range(self._streams if size_of(path) <= self._twin_bytes else 1):
+            stream = place.stream()
+            session = self._opened(path, gpu.in_stream(providers, stream.handle))
+            if not set(session.get_providers()) & CUDA:
+                return session, None
+            lanes.append(Lane(session, stream, signature, sizes[-1], place.device))
+        normalises = self._gpu_preprocessing and gpu.takes_an_image(signature)
+        return lanes[0].session, Ladder(lanes, signature, sizes, place, normalises=normalises)
 
     def _twin_of(self, path: Path, session: ort.InferenceSession, providers: Providers) -> Twin | None:
         size = size_of(path)

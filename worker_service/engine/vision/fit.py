@@ -17,7 +17,7 @@ import numpy.typing as npt
 from PIL import Image as Pillow
 
 from worker_service.engine.manifest import InputSpec, Interpolation
-from worker_service.engine.runtime.normalise import Scale
+from worker_service.engine.runtime.scale import Scale
 
 _INTERPOLATIONS: dict[Interpolation, int] = {
     "linear": cv2.INTER_LINEAR,
@@ -74,6 +74,36 @@ def fit(
         dtype: of the tensor; uint8 is for graphs that normalise themselves, whose spec leaves pixels as they are.
         empty: makes the tensor, by shape and type.
     """
+    pixels, corner, geometry = _fitted(image, spec)
+    tensor = empty((3, spec.height, spec.width), dtype)
+    _write(pixels, tensor, spec, corner)
+    return tensor, geometry
+
+
+def fit_pixels(
+    image: npt.NDArray[np.uint8], spec: InputSpec, empty: Empty = np.empty
+) -> tuple[npt.NDArray[np.uint8], Geometry]:
+    """Image [H, W, 3] uint8 BGR to pixels [height, width, 3] BGR at their places, for who scales them elsewhere.
+
+    What ``scale_of`` makes of them is what ``fit`` gives, where ``precision`` is uint8.
+    """
+    pixels, (left, top), geometry = _fitted(image, spec)
+    canvas = empty((spec.height, spec.width, 3), np.uint8)
+    bottom, right = top + pixels.shape[0], left + pixels.shape[1]
+    canvas[top:bottom, left:right] = pixels
+    for strip in (canvas[:top], canvas[bottom:], canvas[top:bottom, :left], canvas[top:bottom, right:]):
+        strip.fill(spec.pad)
+    return canvas, geometry
+
+
+def scale_of(spec: InputSpec) -> Scale:
+    """What becomes of a BGR pixel, by channel: (pixel * scale - mean) / std, as one product and one sum."""
+    red, green, blue = ((spec.scale / std, -mean / std) for mean, std in zip(spec.mean, spec.std, strict=True))
+    return Scale((red[0], green[0], blue[0]), (red[1], green[1], blue[1]), reversed=spec.channels == "rgb")
+
+
+def _fitted(image: npt.NDArray[np.uint8], spec: InputSpec) -> tuple[npt.NDArray[Any], tuple[int, int], Geometry]:
+    """The image resized and cut; left and top of its place in the input; how it lies there."""
     rows, cols = image.shape[:2]
     width, height = _target(cols, rows, spec)
     pixels = _resize(image, (width, height), spec)
@@ -82,20 +112,8 @@ def fit(
         whole = round if spec.crop_offset == "round" else floor
         left, top = -whole((width - spec.width) / 2), -whole((height - spec.height) / 2)
         pixels = pixels[-top : spec.height - top, -left : spec.width - left]
-    tensor = empty((3, spec.height, spec.width), dtype)
-    _write(pixels, tensor, spec, (max(left, 0), max(top, 0)))
-    return tensor, Geometry(width / cols, height / rows, left, top, cols, rows)
-
-
-def scale_of(spec: InputSpec) -> Scale:
-    """What becomes of a pixel, by channel: (pixel * scale - mean) / std, as one product and one sum."""
-    red, green, blue = ((spec.scale / std, -mean / std) for mean, std in zip(spec.mean, spec.std, strict=True))
-    return Scale((red[0], green[0], blue[0]), (red[1], green[1], blue[1]))
-
-
-def as_pixels(spec: InputSpec) -> InputSpec:
-    """The same place and size, with pixels left as they are."""
-    return spec.model_copy(update={"scale": 1.0, "mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)})
+    corner = (max(left, 0), max(top, 0))
+    return pixels, corner, Geometry(width / cols, height / rows, left, top, cols, rows)
 
 
 def _resize(image: npt.NDArray[np.uint8], size: tuple[int, int], spec: InputSpec) -> npt.NDArray[Any]:
@@ -135,7 +153,7 @@ def _write(pixels: npt.NDArray[Any], tensor: npt.NDArray[Any], spec: InputSpec, 
     order = (2, 1, 0) if spec.channels == "rgb" else (0, 1, 2)
     scale = scale_of(spec)
     for channel, plane in enumerate(order):
-        factor, shift = (np.float32(values[channel]) for values in scale)
+        factor, shift = np.float32(scale.factor[channel]), np.float32(scale.shift[channel])
         target = tensor[channel]
         inside = target[top:bottom, left:right]
         np.copyto(inside, planes[plane])
