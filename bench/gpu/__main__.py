@@ -107,6 +107,7 @@ def main() -> None:
     parser.add_argument("--precisions", nargs="+", default=["float16", "float32"], choices=["float16", "float32"])
     parser.add_argument("--graphs", type=int, nargs="+", default=[0, 1], choices=[0, 1], help="CUDA graphs off and on")
     parser.add_argument("--pixels", type=int, nargs="+", default=[1], choices=[0, 1], help="scaled on the GPU or not")
+    parser.add_argument("--streams", type=int, nargs="+", default=[1, 2], help="of the GPU, for each model")
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 8, 32])
     parser.add_argument("--processes", type=int, nargs="+", default=[1, 2])
     parser.add_argument(
@@ -122,15 +123,22 @@ def main() -> None:
         halved = halve(whole, Path(name) / "halves")
         graphs = {"float32": whole / "weights.onnx", "float16": halved / "weights.onnx"}
         rows: list[report.Row] = []
-        for profile, precision, pixels, recorded, batch, processes in product(
-            options.profiles, options.precisions, options.pixels, options.graphs, options.batches, options.processes
+        for profile, precision, pixels, recorded, streams, batch, processes in product(
+            options.profiles,
+            options.precisions,
+            options.pixels,
+            options.graphs,
+            options.streams,
+            options.batches,
+            options.processes,
         ):
-            settings = {"cuda_graphs": bool(recorded), "gpu_preprocessing": bool(pixels)}
-            settings["engine_cache"] = str(Path(name) / "engines")
+            settings = {"cuda_graphs": bool(recorded), "gpu_preprocessing": bool(pixels), "gpu_streams": streams}
+            settings |= {"engine_cache": str(Path(name) / "engines")}
             wanted = {"graph": str(graphs[precision]), "profile": profile, "settings": settings}
             wanted |= {"batch": batch, "seconds": options.seconds}
             how = {"profile": profile, "precision": precision, "scaled on GPU": str(bool(pixels))}
-            how |= {"CUDA graphs": str(bool(recorded)), "batch": batch, "processes": processes}
+            how |= {"CUDA graphs": str(bool(recorded)), "streams": streams, "batch": batch}
+            how |= {"processes": processes}
             rows.append(how | cell(wanted, processes))
             print(rows[-1], file=sys.stderr, flush=True)
         report.show(f"{card()}: the provider's loop and ours", rows, as_json=options.json)

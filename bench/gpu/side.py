@@ -29,7 +29,7 @@ Items = list[dict[str, npt.NDArray[Any]]]
 
 
 def rate(run: Callable[[], Any], images: int, seconds: float, at_once: int = 1) -> float:
-    """Images a second of ``run``, which does ``images`` of them, from so many threads; their first runs are not counted."""
+    """Images a second of ``run``, which does ``images`` of them, from so many threads, after a few runs of each."""
     started, done, failed = threading.Barrier(at_once + 1), list[int](), list[BaseException]()
 
     def repeat() -> None:
