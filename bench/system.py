@@ -79,10 +79,12 @@ def system(models: Path, preload: Sequence[str], *, workers: int = 1, **variable
 
 
 @contextmanager
-def process(*command: str, log: Path, environment: Mapping[str, str]) -> Iterator[int]:
+def process(
+    *command: str, log: Path, environment: Mapping[str, str], program: Sequence[str] = (sys.executable, "-m")
+) -> Iterator[int]:
     """``python -m command`` for as long as the context lasts; its process id. Ended by SIGTERM, which drains."""
     with log.open("wb") as output:
-        child = subprocess.Popen([sys.executable, "-m", *command], stdout=output, stderr=output, env=environment)
+        child = subprocess.Popen([*program, *command], stdout=output, stderr=output, env=environment)
     try:
         yield child.pid
         assert child.poll() is None, f"{command[0]} ended: {log.read_text()[-3000:]}"

