@@ -27,7 +27,9 @@ class GraphModel(Generic[P]):
 
     def __init__(self, package: Package, runtime: Runtime) -> None:
         self.manifest = package.manifest
-        self.session = runtime.open(package.graph())
+        ours = type(self).preprocess is GraphModel.preprocess  # then every image comes in the manifest's size
+        expected = {1: 3, 2: self.manifest.input.height, 3: self.manifest.input.width}
+        self.session = runtime.open(package.graph(), expected if ours else None)
         self._file_bytes = package.bytes
         inputs = self.session.signature.inputs
         if len(inputs) != 1:
@@ -35,18 +37,16 @@ class GraphModel(Generic[P]):
                 f"Family {self.manifest.family} expects one input; the graph has {self.session.signature}."
             )
         self._input = inputs[0]
-        expected = (3, self.manifest.input.height, self.manifest.input.width)
-        for axis, size in enumerate(expected, start=1):
+        for axis, size in expected.items():
             if self._input.fixed(axis) not in (None, size) or len(self._input.shape) != 4:
                 raise ModelLoadFailed(
                     f"The graph's input is {self._input}; 'input' in model.json makes it "
-                    f"[batch, {', '.join(map(str, expected))}]."
+                    f"[batch, {', '.join(map(str, expected.values()))}]."
                 )
         spec = self.manifest.input
         self._dtype = np.uint8 if self._input.dtype == "uint8" else np.float32
         if self._dtype is np.uint8 and (spec.scale, spec.mean, spec.std) != (1.0, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)):
             raise ModelLoadFailed("The graph takes uint8 pixels; 'input.scale' in model.json must be 1, mean 0, std 1.")
-        ours = type(self).preprocess is GraphModel.preprocess
         self._sends_pixels = ours and self.session.normalises and spec.precision == "uint8"
         self._batcher = Batcher(self.session, runtime.max_batch, scale_of(spec) if self._sends_pixels else None)
 

@@ -20,6 +20,7 @@ from worker_service.engine.runtime.gpu import (
     TENSORRT,
     Wishes,
     fits_slots,
+    free_sizes,
     only_batch_is_free,
     shapes,
     tuned,
@@ -180,6 +181,36 @@ def finds(path: Path, batch: int | str) -> Path:
     made = helper.make_graph([helper.make_node("NonZero", ["images"], ["places"])], "g", [image], [places])
     onnx.save(helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
     return path
+
+
+def test_sizes_that_never_change_are_fixed_where_the_exporter_left_them_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend(monkeypatch)
+    runtime, path = Runtime(EngineSettings(profile="gpu", max_batch=2)), graph(tmp_path / "g.onnx", width="width")
+    fixed, free = runtime.open(path, {1: 3, 2: 4}), runtime.open(path)
+    assert fixed.takes_items(2)
+    assert fixed._ladder is not None
+    assert [str(lane.session.get_inputs()[0].shape) for lane in fixed._ladder.lanes] == ["['batch', 3, 4]"] * 2
+    (found,) = fixed.run_items([one(1), one(2)], None)
+    assert (found == [[[2]], [[4]]]).all()
+    assert not free.takes_items(1)
+    assert free.run({"images": np.ones((1, 3, 9), np.float32)})[0].shape == (1, 3, 9)
+
+
+@pytest.mark.parametrize(
+    ("shape", "found"),
+    [
+        (("n", 3, "h", "w"), {"h": 4, "w": 6}),
+        (("n", 3, 4, "w"), {"w": 6}),
+        (("n", 3, "s", "s"), {}),  # one name for two sizes
+        (("w", 3, "h", "w"), {}),  # and the batch's
+        (("n", 3, None, "w"), {"w": 6}),
+        ((), {}),
+    ],
+)
+def test_names_of_known_sizes(shape: tuple[Any, ...], found: dict[str, int]) -> None:
+    assert free_sizes(GraphSignature((TensorSpec("x", shape, "float32"),), ()), {1: 3, 2: 4, 3: 6}) == found
 
 
 def test_sizes_that_follow_from_the_batch_are_found(tmp_path: Path) -> None:

@@ -61,6 +61,15 @@ def fits_slots(signature: GraphSignature) -> bool:
     return takes_batches(signature) and (whole or only_batch_is_free(signature))
 
 
+def free_sizes(signature: GraphSignature, sizes: Mapping[int, int]) -> dict[str, int]:
+    """Names of the first input's free sizes that are known, by axis; empty when one name would stand for two sizes."""
+    shape = signature.inputs[0].shape if signature.inputs else ()
+    named = {(shape[axis], size) for axis, size in sizes.items() if axis < len(shape) and isinstance(shape[axis], str)}
+    found = {name: size for name, size in named if isinstance(name, str)}
+    whole = len(found) == len(named) and not any(dim in found for axis, dim in enumerate(shape) if axis not in sizes)
+    return found if whole else {}
+
+
 def has_batch(spec: TensorSpec, signature: GraphSignature) -> bool:
     """Whether its first axis is that of the first input, by size or by name, and all other sizes are fixed."""
     return len(spec.shape) > 1 and spec.shape[0] == signature.inputs[0].shape[0] and _rest(spec) is not None

@@ -27,7 +27,7 @@ from worker_service.engine.runtime.parts import Parts, content_of, files_of
 from worker_service.engine.runtime.place import Place, first_gpu
 from worker_service.engine.runtime.profile import BadProfile, HardwareProfile, load_profile
 from worker_service.engine.runtime.scale import Scale
-from worker_service.engine.runtime.settled import settled
+from worker_service.engine.runtime.settled import Sizes, fix, settled
 from worker_service.engine.runtime.signature import GraphSignature, TensorSpec
 from worker_service.engine.runtime.twin import Cores, Crowd, Twin, size_of
 from worker_service.engine.runtime.widen import widened
@@ -228,24 +228,31 @@ class Runtime:
         finally:
             self._noted.sessions = before
 
-    def open(self, path: Path) -> Session:
+    def open(self, path: Path, sizes: Mapping[int, int] | None = None) -> Session:
         """Load one graph, or find it loaded for another model.
+
+        Args:
+            path: the ONNX file.
+            sizes: of the first input, by axis, where it will never be given others; on a GPU, those that the graph
+                leaves free are fixed to them, without which its batches cannot be lined up.
 
         Raises:
             ModelLoadFailed: ONNX Runtime cannot read it, or a required provider refused it.
         """
-        session = self._parts.get(content_of(path), partial(self._load, path))
+        known = dict(sizes or {})
+        session = self._parts.get(f"{content_of(path)} {known}", partial(self._load, path, known))
         if (noted := getattr(self._noted, "sessions", None)) is not None:
             noted.append(session)
         return session
 
-    def _load(self, path: Path) -> Session:
+    def _load(self, path: Path, sizes: Mapping[int, int]) -> Session:
         if any("{engine_cache}" in str(value) for p in self.profile.providers for value in p.options.values()):
             self._engine_cache.mkdir(parents=True, exist_ok=True)
         try:
             providers = self._choice.among(path, self.providers) if self._choice else self.providers
             if any(name in CUDA for name, _ in providers):
-                session, ladder = self._on_gpu(path, providers, settled(path, read_signature(path)))
+                free = gpu.free_sizes(read_signature(path), sizes)
+                session, ladder = self._on_gpu(path, providers, settled(path, read_signature(path, free), free), free)
             else:
                 session, ladder = self._opened(path, providers), None
         except Exception as error:  # onnxruntime's errors share no base class of their own
@@ -259,30 +266,32 @@ class Runtime:
         size = sum(file.stat().st_size for file in files_of(path))
         return Session(session, path.parent.name, self.crowd, twin, ladder, size)
 
-    def _on_gpu(self, path: Path, providers: Providers, signature: GraphSignature) -> tuple[Any, Ladder | None]:
+    def _on_gpu(
+        self, path: Path, providers: Providers, signature: GraphSignature, free: Sizes
+    ) -> tuple[Any, Ladder | None]:
         """The session, lined up for batches where they fit; recorded as CUDA graphs where that is wanted and can be."""
         providers = gpu.tuned(providers, path, signature, self._wishes)
         if self._place is None or not gpu.fits_slots(signature):
-            return self._opened(path, providers), None
+            return self._opened(path, providers, free=free), None
         if self._graphs and gpu.only_batch_is_free(signature):
             try:
-                session, ladder = self._laddered(path, gpu.recordable(providers), signature, self._place)
+                session, ladder = self._laddered(path, gpu.recordable(providers), signature, self._place, free)
                 for lane in ladder.lanes if ladder is not None else ():
                     lane.record(rungs(signature, self._wishes.sizes))
             except Exception as error:  # noqa: BLE001 - onnxruntime's errors share no base class of their own
                 log.warning("%s runs without CUDA graphs: %s", path.parent.name, error)
             else:
                 return session, ladder
-        return self._laddered(path, providers, signature, self._place)
+        return self._laddered(path, providers, signature, self._place, free)
 
     def _laddered(
-        self, path: Path, providers: Providers, signature: GraphSignature, place: Place
+        self, path: Path, providers: Providers, signature: GraphSignature, place: Place, free: Sizes
     ) -> tuple[Any, Ladder | None]:
         """Open it once for each stream that its runs are spread over; without a ladder when CUDA could not have it."""
         sizes, lanes = rungs(signature, self._wishes.sizes), list[Lane]()
         for _ in range(self._streams if size_of(path) <= self._twin_bytes else 1):
             stream = place.stream()
-            session = self._opened(path, gpu.in_stream(providers, stream.handle))
+            session = self._opened(path, gpu.in_stream(providers, stream.handle), free=free)
             if not set(session.get_providers()) & CUDA:
                 return session, None
             lanes.append(Lane(session, stream, signature, sizes[-1], place.device))
@@ -297,12 +306,16 @@ class Runtime:
             path, partial(self._opened, path, providers), Cores(self.cores, self.threads), size, self._twin_bytes
         )
 
-    def _opened(self, path: Path, providers: Providers, threads: int = 0) -> ort.InferenceSession:
+    def _opened(
+        self, path: Path, providers: Providers, threads: int = 0, free: Sizes | None = None
+    ) -> ort.InferenceSession:
         """With so many threads for each run, or with all; as many runs as there are threads for go on side by side."""
         threads = threads or self.threads
         own = {"{threads}": str(self.threads), "{streams}": str(max(1, self.threads // threads))}
         filled = [(name, {key: _filled(value, own) for key, value in options.items()}) for name, options in providers]
-        return ort.InferenceSession(str(path), self._options(threads), providers=filled)
+        options = self._options(threads)
+        fix(options, free or {})
+        return ort.InferenceSession(str(path), options, providers=filled)
 
     def _options(self, threads: int) -> ort.SessionOptions:
         options = ort.SessionOptions()
@@ -322,8 +335,8 @@ def _filled(value: str, own: Mapping[str, str]) -> str:
     return value
 
 
-def read_signature(path: Path) -> GraphSignature:
-    """Look at a graph on the CPU without optimising it.
+def read_signature(path: Path, free: Sizes | None = None) -> GraphSignature:
+    """Look at a graph on the CPU without optimising it, with these of its free sizes fixed.
 
     Raises:
         ModelLoadFailed: ONNX Runtime cannot read it.
@@ -332,6 +345,7 @@ def read_signature(path: Path) -> GraphSignature:
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
+    fix(options, free or {})
     try:
         return signature_of(ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"]))
     except Exception as error:  # onnxruntime's errors share no base class of their own
