@@ -114,7 +114,7 @@ class ReplayRuntime:
         self.session = ReplaySession(case, arrays)
         self._beside = {Path(name).name for name in case.beside}
 
-    def open(self, path: Path, sizes: Any = None) -> Any:  # noqa: ARG002 - as Runtime
+    def open(self, path: Path, sizes: Any = None) -> Any:
         """The recording; what lies beside the graph is real."""
         if path.name in self._beside:
             return Runtime(EngineSettings(intra_op_threads=1)).open(path)
