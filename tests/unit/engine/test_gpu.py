@@ -102,6 +102,7 @@ def test_each_stream_has_a_session_and_records_every_size(tmp_path: Path, monkey
     assert opened._ladder is not None
     assert len(opened._ladder.lanes) == 3
     assert recorded == [(1, 2, 4)] * 3
+    assert opened.bytes == 3 * (tmp_path / "m" / "g.onnx").stat().st_size + opened._ladder.bytes
     assert [options["enable_cuda_graph"] for options in given] == ["1"] * 3
     assert {options["user_compute_stream"] for options in given} == {"0"}
 

@@ -136,8 +136,9 @@ class Session:
     @property
     def bytes_again(self) -> int:
         """What opening the graph again took, roughly, and buffers on the device."""
-        again = self._twin.bytes if self._twin is not None else 0
-        return again + (self._ladder.bytes if self._ladder is not None else 0)
+        if self._ladder is not None:
+            return self._ladder.bytes + self._file_bytes * (len(self._ladder.lanes) - 1)
+        return self._twin.bytes if self._twin is not None else 0
 
     @property
     def device(self) -> str:
