@@ -14,7 +14,7 @@ import asyncio
 import hashlib
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -24,6 +24,7 @@ from typing_extensions import override
 from yarl import URL
 
 from shared.addresses import is_address, is_disguised, is_global
+from shared.egress_policy import EgressPolicy
 from shared.errors import InvalidRequest, TooLarge
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -42,31 +43,6 @@ class EgressFailed(InvalidRequest):
     """The URL is allowed, and nothing usable came back; ``details`` have the ``status`` when something answered."""
 
     code = "egress_failed"
-
-
-@dataclass(frozen=True)
-class Proxy:
-    """An HTTP proxy, which may have a user and password in its URL. ``resolves``: it looks names up."""
-
-    url: str = field(repr=False)
-    resolves: bool = False
-
-
-@dataclass(frozen=True)
-class EgressPolicy:
-    """What may be called. ``allow_private`` lifts the rule about addresses only; ``ports`` None means any.
-
-    ``connections`` are open at the same time at most, 0 for no limit.
-    """
-
-    schemes: frozenset[str] = frozenset({"https"})
-    ports: frozenset[int] | None = frozenset({80, 443})
-    allow_private: bool = False
-    max_bytes: int = 32 * 2**20
-    max_redirects: int = 3
-    timeout_s: float = 15.0
-    connections: int = 64
-    proxy: Proxy | None = None
 
 
 @dataclass(frozen=True)

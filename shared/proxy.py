@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings
 
-from shared.egress import Proxy
+from shared.egress_policy import Proxy
 from shared.settings import SETTINGS
 
 

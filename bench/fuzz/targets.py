@@ -25,7 +25,8 @@ from shared.access.token import id_of
 from shared.addresses import is_global
 from shared.codec import DecodeError, decode_job, decode_result, encode_job, encode_result
 from shared.decode import decode
-from shared.egress import EgressPolicy, EgressRefused, check
+from shared.egress import EgressRefused, check
+from shared.egress_policy import EgressPolicy
 from shared.errors import InvalidImage, ModelLoadFailed, SourceError, TooLarge, VisionfleetError
 from shared.jobs import Job, JobResult
 from shared.redaction import redacted

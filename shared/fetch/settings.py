@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, SecretStr
 
-from shared.egress import EgressPolicy
+from shared.egress_policy import EgressPolicy
 from shared.proxy import ProxySettings
 from shared.settings import SETTINGS, also
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr
 
-from shared.egress import EgressPolicy
+from shared.egress_policy import EgressPolicy
 from shared.proxy import ProxySettings
 from shared.settings import SETTINGS
 

@@ -7,7 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from shared.egress import Egress, EgressFailed, EgressPolicy, PostAnswer
+from shared.egress import Egress, EgressFailed, PostAnswer
+from shared.egress_policy import EgressPolicy
 from shared.workflows.settings import WorkflowSettings
 
 ANSWER_BYTES = 2**20

@@ -24,6 +24,12 @@ FORBIDDEN = {
         *("supervision", "scipy", "matplotlib"),  # for those who draw
     },
     "worker_service.celery_app, worker_service.consumer.consumer, worker_service.serve": HEAVY,
+    "worker_service.serve, worker_service.consumer.consumer": {
+        "celery",
+        "kombu",
+        "aiohttp",
+        "jinja2",
+    },  # until it is ready
     "worker_service.__main__": {"celery", "numpy", "redis", "cv2", "onnxruntime", "aiohttp"},
     "api_service.__main__": HEAVY,
     "stream_service.__main__": HEAVY,

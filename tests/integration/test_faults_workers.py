@@ -155,6 +155,20 @@ async def test_sigterm_drains_and_loses_nothing(bench: Bench) -> None:
     assert_nothing_left(bench)
 
 
+async def test_sigterm_as_soon_as_it_is_ready_drains_as_well(bench: Bench) -> None:
+    """Celery is imported after the first job was taken."""
+    slow = jobs(1, dial.SLOW)
+    await submit(bench, slow)
+    worker = bench.start("first")
+    await bench.running(next(iter(slow)))
+    worker.signal(signal.SIGTERM)
+    assert await worker.ended(60) == 0
+    assert worker.said("worker.stopped")
+    records = await over(bench, slow)
+    assert {(record.state, record.attempt) for record in records.values()} == {("succeeded", 1)}
+    assert (await bench.fleet.snapshot(fresh=True)).workers == [], "it signed off"
+
+
 async def test_a_job_whose_worker_is_killed_each_time_is_poisoned(bench: Bench) -> None:
     ((job_id, (_, job)),) = jobs(1, dial.WHITE).items()
     await bench.dispatcher.submit(job)

@@ -112,7 +112,9 @@ class Consumer:
         log.info("worker.ready", worker=self.advert.id, hardware=self.advert.hardware, models=self._held())
 
     def stop(self) -> None:
-        """Take no more jobs, finish those begun, leave the fleet."""
+        """Take no more jobs, finish those begun, leave the fleet. Once: later calls do nothing."""
+        if self.advert.state == "draining":
+            return
         self.advert.state = "draining"
         for chore in self._chores:
             chore.stop()

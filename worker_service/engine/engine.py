@@ -34,8 +34,8 @@ from worker_service.engine.family import (
     Prepared,
     ReadsText,
     WarmsUp,
+    family_named,
     prepare_text,
-    registry,
 )
 from worker_service.engine.inspect import recognise
 from worker_service.engine.manifest import Manifest
@@ -233,6 +233,6 @@ def _family(package: Package) -> Family:
     if name is None:
         return recognise(read_signature(package.graph()))[0]
     try:
-        return registry().get(name)
+        return family_named(name)
     except KeyError as error:
         raise ModelLoadFailed(f"Model {package.manifest.id}: {error.args[0]}") from error

@@ -9,6 +9,7 @@ worker can overlap them: beside an accelerator ``preprocess`` in decode threads,
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import ModuleType
@@ -18,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shared.errors import InvalidRequest, UnsupportedTask
-from shared.registry import Registry
+from shared.registry import Registry, submodule
 from worker_service.engine import families
 from worker_service.engine.artifacts import Package
 from worker_service.engine.manifest import Manifest
@@ -277,6 +278,19 @@ class OfGraphs(Protocol):
 def registry() -> Registry[Family]:
     """Every family in ``families/``, found once per process."""
     return Registry[Family]("model family").scan(families, _exported)
+
+
+def family_named(name: str) -> Family:
+    """One of them. Its module has its name, so that one model does not import what all the others need.
+
+    Raises:
+        KeyError: as ``Registry.get``.
+    """
+    with suppress(ModuleNotFoundError):
+        for known, family in _exported(submodule(families, name.replace("-", "_"))):
+            if known == name:
+                return family
+    return registry().get(name)
 
 
 def _exported(module: ModuleType) -> Iterator[tuple[str, Family]]:

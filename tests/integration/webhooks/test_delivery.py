@@ -10,7 +10,8 @@ from aiohttp import web
 from standardwebhooks import Webhook
 
 from shared import keys
-from shared.egress import Egress, EgressPolicy
+from shared.egress import Egress
+from shared.egress_policy import EgressPolicy
 from shared.errors import InvalidRequest, QueueUnavailable
 from shared.webhooks.delivery import DeliveryNotFound
 from shared.webhooks.ledger import Filter

@@ -10,7 +10,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from shared.addresses import is_disguised, is_global
-from shared.egress import Egress, EgressFailed, EgressPolicy, EgressRefused
+from shared.egress import Egress, EgressFailed, EgressRefused
+from shared.egress_policy import EgressPolicy
 from shared.errors import TooLarge
 
 

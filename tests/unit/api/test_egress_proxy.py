@@ -14,7 +14,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from shared.batches.settings import UrlSettings
-from shared.egress import Egress, EgressFailed, EgressPolicy, EgressRefused, Proxy
+from shared.egress import Egress, EgressFailed, EgressRefused
+from shared.egress_policy import EgressPolicy, Proxy
 from shared.fetch.settings import FetchSettings
 from shared.webhooks.settings import WebhookSettings
 from shared.workflows.calls import users_policy

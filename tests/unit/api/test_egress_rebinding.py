@@ -8,7 +8,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from shared.egress import Egress, EgressFailed, EgressPolicy, EgressRefused
+from shared.egress import Egress, EgressFailed, EgressRefused
+from shared.egress_policy import EgressPolicy
 from tests.unit.api.dns import AAAA, CNAME, A, Answer, DnsServer, Resolver
 
 PUBLIC, LOCAL = "93.184.216.34", "127.0.0.1"
