@@ -12,9 +12,10 @@ import redis
 import redis.asyncio
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import NoScriptError, RedisError
 from redis.retry import Retry
 
+from shared.exchange import Command, exchange
 from shared.settings import RedisSettings
 
 __all__ = [
@@ -34,7 +35,6 @@ __all__ = [
 
 SyncRedis = redis.Redis
 AsyncRedis = redis.asyncio.Redis
-Command: TypeAlias = tuple[Any, ...]
 Send: TypeAlias = Callable[[Sequence[Command]], Awaitable[list[Any]]]
 
 LUA = Path(__file__).parent / "lua"
@@ -114,30 +114,6 @@ async def run_through(send: Send, calls: Sequence[Call]) -> list[Any]:
     for index, script in _forgotten(calls, answers):
         answers[index] = (await send([("SCRIPT LOAD", script.source), ("EVALSHA", *calls[index].words)]))[1]
     return answers
-
-
-def exchange(client: SyncRedis, commands: Sequence[Command]) -> list[Any]:
-    """The raw answers to commands in one round trip; a refusal is a ResponseError among them. Raises RedisError.
-
-    What a pipeline does, past its bookkeeping, which costs as much as the round trip itself.
-    """
-    pool: Any = client.connection_pool
-    connection = pool.get_connection()
-    try:
-        connection.send_packed_command(connection.pack_commands(commands), check_health=False)
-        return [_answer(connection) for _ in commands]
-    except BaseException:  # what is still to come would be taken for the next answer
-        connection.disconnect()
-        raise
-    finally:
-        pool.release(connection)
-
-
-def _answer(connection: Any) -> Any:
-    try:
-        return connection.read_response()
-    except ResponseError as refusal:
-        return refusal
 
 
 async def _pipeline_async(client: AsyncRedis, commands: Sequence[Command]) -> list[Any]:

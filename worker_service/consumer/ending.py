@@ -25,15 +25,17 @@ BROKEN = InferenceFailed("The model failed on this image; the worker's log says 
 
 
 class Ending:
-    """Hands results to ``finish``, in a thread of its own as a rule. Every method may be called from several threads.
+    """Hands results to ``finish``. Every method may be called from several threads.
 
-    ``post`` is that thread, for work on answers that is to be done there.
+    Whoever ends a job writes its result, and what others end meanwhile; they do not wait. ``post`` is a thread for
+    work on answers beside runs.
     """
 
     def __init__(self, finish: Finish, space: Space, counters: Counters, identity: tuple[str, str]) -> None:
         self.post = ThreadPoolExecutor(1, "post")
         self._finish, self._space, self._counters, self._identity = finish, space, counters, identity
         self._ended: list[tuple[Taken, JobResult]] = []
+        self._writing = False
         self._lock = threading.Lock()
 
     def settle(self, outcomes: Sequence[Outcome]) -> None:
@@ -46,12 +48,8 @@ class Ending:
                 self._counters.fail(model, outcome["error"]["code"])
         for work in ended:
             self._count(work)
-        results = [(work.taken, self._result(work)) for work in ended]
-        with self._lock:
-            alone = bool(results) and not self._ended
-            self._ended += results
-        if alone:
-            self.post.submit(self._flush)
+        if ended:
+            self._write([(work.taken, self._result(work)) for work in ended])
 
     def end(self, work: Work) -> None:
         """A job without images is done."""
@@ -77,11 +75,21 @@ class Ending:
         self._counters.observe(model, "queue_seconds", waited / 1000)
         self._counters.observe(model, "request_seconds", (waited + clock_ms() - work.started) / 1000)
 
-    def _flush(self) -> None:
-        """Write, in one round trip, every result that was ready when the thread came to this."""
+    def _write(self, results: list[tuple[Taken, JobResult]]) -> None:
+        """Write results, each time all that are ready, in one round trip; or leave them to who is writing."""
+        with self._lock:
+            self._ended += results
+            if self._writing:
+                return
+            self._writing = True
+        while ended := self._next():
+            self._end(ended)
+
+    def _next(self) -> list[tuple[Taken, JobResult]]:
         with self._lock:
             ended, self._ended = self._ended, []
-        self._end(ended)
+            self._writing = bool(ended)
+        return ended
 
     def _failed(self, taken: Taken, error: VisionfleetError) -> JobResult:
         result = JobResult.failed(taken.job.id, error)
