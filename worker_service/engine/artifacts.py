@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -22,7 +23,12 @@ class Package:
     @property
     def bytes(self) -> int:
         """Size of all files."""
-        return sum((self.root / name).stat().st_size for name in self.manifest.files)
+        return self.bytes_of(self.manifest.files.values())
+
+    def bytes_of(self, contents: Collection[str]) -> int:
+        """Size of the files with one of those sha256."""
+        files = self.manifest.files.items()
+        return sum((self.root / name).stat().st_size for name, content in files if content in contents)
 
     def graph(self, name: str | None = None) -> Path:
         """Path of one ONNX graph; without a name, of ``weights.onnx`` or of the only graph there is.

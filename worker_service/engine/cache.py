@@ -11,8 +11,9 @@ from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from threading import Lock
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from worker_service.engine.family import AnyModel
 from worker_service.engine.runtime.session import Session
@@ -42,14 +43,26 @@ class Loaded(NamedTuple):
         return self.model.bytes + sum(session.bytes_again for session in set(self.sessions))
 
 
+class MakeRoom(Protocol):
+    """Lets models go until another one has room."""
+
+    def __call__(self, files: int, shared: int = 0) -> None:
+        """``files``: bytes of its files, ``shared`` of them in files that held models have in common with it."""
+        ...
+
+
 class ModelCache:
     """The least recently used model leaves when there are too many, or too many bytes; pinned ones never do.
 
     Leaving means that the cache lets go: whoever still runs the model holds it, and its memory goes with the last of
     them. The model just loaded stays even when it alone is over the limit, since somebody waits for it.
+
+    Others leave before a model is opened, so that memory never holds both. ``load`` says when: after it has checked
+    the files, so that a broken download costs nobody's place. What only opening shows (a graph that does not run) costs
+    it once: a model that has failed so is opened beside the others when it is asked for again.
     """
 
-    def __init__(self, load: Callable[[str], Loaded], max_models: int, max_bytes: int) -> None:
+    def __init__(self, load: Callable[[str, MakeRoom], Loaded], max_models: int, max_bytes: int) -> None:
         """``max_bytes`` 0 is no limit on bytes."""
         self._load = load
         self._max_models = max_models
@@ -57,6 +70,11 @@ class ModelCache:
         self._pinned: set[str] = set()
         self._held: OrderedDict[str, Loaded] = OrderedDict()
         self._loading: dict[str, Future[AnyModel]] = {}
+        self._coming: dict[str, int] = {}  # bytes that models will take which are being opened
+        self._files: dict[str, int] = {}  # bytes of their files
+        self._beside: dict[str, int] = {}  # bytes that a model took when last loaded, beside its files
+        self._needs: dict[str, frozenset[str]] = {}  # what it needed then
+        self._failed: set[str] = set()
         self._loads: dict[str, tuple[float, float]] = {}  # end (ms of the monotonic clock) and length of the last load
         self._counts: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
         self._lock = Lock()
@@ -112,10 +130,12 @@ class ModelCache:
         """Load for everybody who waits on ``future``."""
         begun = time.monotonic()
         try:
-            loaded = self._load(model_id)
+            loaded = self._load(model_id, partial(self._make_room, model_id))
         except BaseException as error:
             with self._lock:
                 del self._loading[model_id]
+                if self._coming.pop(model_id, None) is not None:
+                    self._failed.add(model_id)
                 self._counts[model_id]["load_failures"] += 1
             future.set_exception(error)
             raise
@@ -125,11 +145,25 @@ class ModelCache:
             ended = time.monotonic()
             self._loads[model_id] = (ended * 1000, (ended - begun) * 1000)
             self._counts[model_id]["load_ms"] += (ended - begun) * 1000
+            self._coming.pop(model_id, None)
+            self._failed.discard(model_id)
+            self._needs[model_id] = loaded.needs
+            self._beside[model_id] = loaded.bytes - self._files.pop(model_id, 0)
             self._held[model_id] = loaded
             self._held.move_to_end(model_id)
             self._evict(keep=model_id)
         future.set_result(loaded.model)
         return loaded.model
+
+    def _make_room(self, model_id: str, files: int, shared: int = 0) -> None:
+        with self._lock:
+            self._files[model_id] = files
+            if model_id in self._failed:
+                return
+            self._coming[model_id] = files - shared + self._beside.get(model_id, 0)
+            if self._over():
+                self._held.pop(model_id, None)  # with another digest: nobody gets it any more
+                self._evict(keep=model_id)
 
     def _evict(self, keep: str) -> None:
         while self._over() and (model_id := self._next_to_go(keep)):
@@ -138,11 +172,13 @@ class ModelCache:
 
     def _next_to_go(self, keep: str) -> str | None:
         """The least recently used model that nobody insists on."""
-        stays = {keep, *self._pinned, *(needed for one in self._held.values() for needed in one.needs)}
+        needed = [needed for model_id in {*self._held, *self._coming} for needed in self._needs.get(model_id, ())]
+        stays = {keep, *self._pinned, *needed}
         return next((model_id for model_id in self._held if model_id not in stays), None)
 
     def _over(self) -> bool:
-        return len(self._held) > self._max_models or 0 < self._max_bytes < self._total()
+        count, size = len(self._held.keys() | self._coming.keys()), self._total() + sum(self._coming.values())
+        return count > self._max_models or 0 < self._max_bytes < size
 
     def _total(self) -> int:
         sessions = Counter(session for one in self._held.values() for session in one.sessions)

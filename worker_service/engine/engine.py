@@ -25,7 +25,7 @@ from threadpoolctl import threadpool_limits
 from shared.decode import decode
 from shared.errors import InvalidImage, ModelLoadFailed, VisionfleetError
 from worker_service.engine.artifacts import Package
-from worker_service.engine.cache import HeldModel, Loaded, ModelCache
+from worker_service.engine.cache import HeldModel, Loaded, MakeRoom, ModelCache
 from worker_service.engine.family import (
     AnyModel,
     Family,
@@ -158,9 +158,10 @@ class Engine:
             raise InvalidImage(f"Pixels must be uint8 [H, W, 3] in BGR order, not {image.dtype} {list(image.shape)}.")
         return image
 
-    def _load(self, model_id: str) -> Loaded:
+    def _load(self, model_id: str, make_room: MakeRoom) -> Loaded:
         package = self.repository.find(model_id)
         package.verify(self.settings.max_model_file_bytes)
+        make_room(package.bytes, package.bytes_of(self._contents()))
         with self.runtime.noting() as sessions:
             model = _family(package).load(package, self.runtime)
         if self.settings.warm_up:
@@ -169,6 +170,12 @@ class Engine:
         log.info("loaded %s on %s", model_id, ", ".join(providers))
         needs = frozenset(map(self.repository.resolve, model.needs)) if isinstance(model, NeedsModels) else frozenset()
         return Loaded(model, package.manifest.digest, tuple(sessions), needs)
+
+    def _contents(self) -> set[str]:
+        """The sha256 of every file of the models held."""
+        held = {(one.id, one.digest) for one in self._cache.held()}
+        manifests = [manifest for manifest in self.catalog() if (manifest.id, manifest.digest) in held]
+        return {content for manifest in manifests for content in manifest.files.values()}
 
     def _embedder(self, model_id: str) -> AnyModel:
         """A model for another one. One that embeds needs no further one, so that none waits for itself.

@@ -9,24 +9,35 @@ from typing import Any, cast
 import pytest
 
 from shared.errors import ModelLoadFailed
-from worker_service.engine.cache import Loaded, ModelCache
+from worker_service.engine.cache import Loaded, MakeRoom, ModelCache
 
 
 class Loader:
-    """Loads a model of 10 bytes, counts, and can be made slow or failing."""
+    """Loads a model of 10 bytes, counts, and can be made slow or failing, before it makes room or after."""
 
     def __init__(self) -> None:
         self.loads: list[str] = []
+        self.files = 10
+        self.shared = 0
+        self.broken = False
+        self.during: list[list[str]] = []
+        """Models held while each is opened."""
+        self.cache: ModelCache | None = None
         self.gate = threading.Event()
         self.gate.set()
         self.fail = False
         self.digest = "1"
 
-    def __call__(self, model_id: str) -> Loaded:
+    def __call__(self, model_id: str, make_room: MakeRoom) -> Loaded:
         self.loads.append(model_id)
         assert self.gate.wait(10)
         if self.fail:
-            raise ModelLoadFailed("broken")
+            raise ModelLoadFailed("broken file")
+        make_room(self.files, self.shared)
+        if self.cache is not None:
+            self.during.append(names(self.cache))
+        if self.broken:
+            raise ModelLoadFailed("broken graph")
         return Loaded(cast("Any", SimpleNamespace(bytes=10, name=model_id)), self.digest)
 
 
@@ -97,6 +108,103 @@ def test_bytes_are_bounded_but_the_newest_stays() -> None:
     small.get("a")
     small.get("b")
     assert names(small) == ["b"]
+
+
+@pytest.fixture
+def full() -> Loader:
+    """Its cache holds a and b, and has no room for a third."""
+    loader = Loader()
+    loader.cache = ModelCache(loader, 8, 25)
+    loader.cache.get("a")
+    loader.cache.get("b")
+    loader.during.clear()
+    return loader
+
+
+def test_the_oldest_leaves_before_another_is_opened(full: Loader) -> None:
+    assert full.cache is not None
+    full.cache.get("c")
+    assert full.during == [["b"]]
+    few = full.cache = ModelCache(full, 2, 0)
+    for model_id in "abc":
+        few.get(model_id)
+    assert full.during[1:] == [[], ["a"], ["b"]]
+
+
+def test_what_a_model_took_beside_its_files_is_known_the_next_time() -> None:
+    loader = Loader()
+    loader.files = 4
+    cache = loader.cache = ModelCache(loader, 8, 25)
+    for model_id in "abca":
+        cache.get(model_id)
+    assert loader.during == [[], ["a"], ["a", "b"], ["c"]]
+
+
+def test_what_a_model_has_in_common_with_those_held_needs_no_room(full: Loader) -> None:
+    assert full.cache is not None
+    full.shared = 6
+    full.cache.get("c")
+    assert full.during == [["a", "b"]]
+
+
+def test_a_new_version_replaces_the_old_one_before_it_is_opened(full: Loader) -> None:
+    assert full.cache is not None
+    full.digest = "2"
+    full.cache.get("b", "2")
+    assert full.during == [["a"]]
+    assert names(full.cache) == ["a", "b"]
+
+
+def test_models_that_are_opened_at_the_same_time_count_each_other() -> None:
+    loader = Loader()
+    cache = loader.cache = ModelCache(loader, 8, 35)
+    for model_id in "ab":
+        cache.get(model_id)
+    opened = threading.Barrier(2, timeout=10)
+
+    def load(model_id: str, make_room: MakeRoom) -> Loaded:
+        make_room(10)
+        opened.wait()
+        loader.during.append(names(cache))
+        opened.wait()
+        return Loaded(cast("Any", SimpleNamespace(bytes=10, name=model_id)), "1")
+
+    cache._load = load
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(cache.get, "cd"))
+    assert loader.during[2:] == [["b"], ["b"]]
+    assert sorted(names(cache)) == ["b", "c", "d"]
+
+
+def test_a_broken_file_throws_nothing_out_and_a_broken_graph_once(full: Loader) -> None:
+    assert full.cache is not None
+    full.fail = True
+    with pytest.raises(ModelLoadFailed):
+        full.cache.get("c")
+    assert names(full.cache) == ["a", "b"]
+    full.fail, full.broken = False, True
+    with pytest.raises(ModelLoadFailed):
+        full.cache.get("c")
+    assert names(full.cache) == ["b"], "only opening could tell"
+    full.broken = False
+    full.cache.get("a")
+    full.broken = True
+    for _ in range(3):
+        with pytest.raises(ModelLoadFailed):
+            full.cache.get("c")
+    assert names(full.cache) == ["b", "a"], "it is known to fail"
+    full.broken = False
+    full.cache.get("c")
+    assert names(full.cache) == ["a", "c"]
+
+
+def test_a_model_that_runs_is_not_taken_from_who_runs_it(full: Loader) -> None:
+    assert full.cache is not None
+    running = full.cache.get("a")
+    full.cache.get("b")
+    full.cache.get("c")
+    assert names(full.cache) == ["b", "c"]
+    assert running.name == "a"
 
 
 def test_pinned_models_stay() -> None:
