@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import socket
 import sys
@@ -34,8 +35,10 @@ def serve(settings: ApiSettings) -> int:
         logger.error("api.cannot_listen", host=settings.host, port=settings.port, reason=error.strerror)  # noqa: TRY400
         return CANNOT_LISTEN
     logger.info("api.listening", host=settings.host, port=settings.port)
+    app = create_app(settings)
+    gc.freeze()  # what lives as long as the process need not be looked through again and again
     web.run_app(
-        create_app(settings),
+        app,
         sock=listening,
         backlog=settings.backlog,
         keepalive_timeout=settings.keepalive_timeout_s,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TypeVar
 
 from aiohttp import web
+from aiohttp.helpers import ceil_timeout
 from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
 
 from api_service import packed
 from api_service.context import SETTINGS
@@ -24,7 +27,8 @@ async def read(request: web.Request) -> bytes:
     if request.content.is_eof():  # small bodies came with the head: no timer needed
         return await request.read()
     try:
-        return await asyncio.wait_for(request.read(), limit)
+        async with ceil_timeout(limit):  # asyncio.wait_for would make a task of it
+            return await request.read()
     except asyncio.TimeoutError:
         raise BodyTimeout(f"The request body did not arrive within {limit:g} s.") from None
 
@@ -47,7 +51,9 @@ async def parse(request: web.Request, schema: type[M], *, packs: bool = False) -
 
 def validate(raw: bytes | str, schema: type[M]) -> M:
     """JSON text as ``schema``; pydantic's parser bounds the depth. Raises ValidationFailed."""
-    try:
+    with suppress(ValueError):  # parsed first, a long text is not copied for each form that it might have
+        return schema.model_validate(from_json(raw))
+    try:  # once more, for errors in the words of JSON
         return schema.model_validate_json(raw)
     except ValidationError as failure:
         raise from_pydantic(failure, "body") from None

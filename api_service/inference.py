@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from api_service.context import BACKEND, METRICS, SETTINGS, call_of
 from api_service.images import at_index
 from shared.errors import DeadlineExceeded, ModelNotReady, VisionfleetError, from_dict
 from shared.fleet.state import ModelInfo
+from shared.ids import uuid_text
 from shared.jobs import Job, JobResult, Media
 
 STAGES = ("queue", "decode", "preprocess", "infer", "post")
@@ -132,4 +132,4 @@ def answer(output: dict[str, Any], inference_id: str, seconds: float) -> dict[st
 
 def new_inference_id() -> str:
     """What a caller who gave no id gets."""
-    return str(uuid.uuid4())
+    return uuid_text()

@@ -17,6 +17,7 @@ from typing import Any
 
 import psutil
 
+from deploy.local.redis_server import by_socket
 from tests.redis_server import RedisServer, free_port
 
 START_S = 240
@@ -61,14 +62,14 @@ def system(models: Path, preload: Sequence[str], *, workers: int = 1, **variable
     ``variables`` are settings without their prefix: ``processes="2"`` sets VISIONFLEET_PROCESSES.
     """
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        redis = RedisServer(Path(folder))
+        redis = RedisServer(Path(folder), "redis.sock")  # as script/server does
         stack.callback(redis.stop)
         redis.start()
         port = free_port()
-        settings = {"redis_url": redis.url, "port": str(port), "model_dirs": str(models), **variables}
-        settings |= {"preload_models": ",".join(preload)}
+        settings = {"redis_url": by_socket(redis.url, redis.socket), "port": str(port), "model_dirs": str(models)}
+        settings |= {**variables, "preload_models": ",".join(preload)}
         environment = os.environ | {f"VISIONFLEET_{name.upper()}": value for name, value in settings.items()}
-        made = System(f"http://127.0.0.1:{port}", redis.url, {"redis": redis.pid})
+        made = System(f"http://127.0.0.1:{port}", settings["redis_url"], {"redis": redis.pid})
         names = [("api", "api_service"), ("worker", "worker_service")]
         names += [(f"worker-{number}", "worker_service") for number in range(2, workers + 1)]
         for name, module in names:

@@ -47,7 +47,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "worker": str,
 }
 _JOB_FIELDS = frozenset(f.name for f in fields(Job)) - {"extra"}
-_RESULT_FIELDS = frozenset(f.name for f in fields(JobResult)) - {"extra"}
+_RESULT_FIELDS = frozenset(f.name for f in fields(JobResult)) - {"extra", "model"}
 
 
 def pack(value: Any) -> bytes:
@@ -87,7 +87,7 @@ def encode_result(result: JobResult) -> bytes:
 
 def decode_result(data: bytes) -> JobResult:
     """The result that ``encode_result`` wrote. Raises DecodeError."""
-    result = _decode(data, JobResult, _RESULT_FIELDS - {"model"}, required=("id", "state"))
+    result = _decode(data, JobResult, _RESULT_FIELDS, required=("id", "state"))
     if isinstance(result.extra.get("model"), dict):
         result.model = result.extra.pop("model")
     return result
@@ -103,12 +103,16 @@ def _decode(data: bytes, cls: type[M], names: frozenset[str], required: tuple[st
     if not isinstance(values, dict):
         raise DecodeError(f"a {cls.__name__} is a map, not {type(values).__name__}")
     values.pop("v", None)
-    known = {name: values.pop(name) for name in names if name in values}
+    known: dict[str, Any] = {}
+    extra: dict[str, Any] = {}
+    for name, value in values.items():
+        if name not in names:
+            extra[str(name)] = value
+        elif isinstance(value, _TYPES.get(name, object)):
+            known[name] = value
+        else:
+            raise DecodeError(f"{name!r} of a {cls.__name__} is not of the type it should be")
     for name in required:
         if name not in known:
             raise DecodeError(f"a {cls.__name__} has the field {name!r}")
-    for name, value in known.items():
-        expected = _TYPES.get(name, object)
-        if not isinstance(value, expected):
-            raise DecodeError(f"{name!r} of a {cls.__name__} is not of the type it should be")
-    return cls(**known, extra={str(name): value for name, value in values.items()})
+    return cls(**known, extra=extra)

@@ -5,11 +5,11 @@ States: queued -> running -> succeeded | failed | canceled | expired. Terminal s
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from shared.errors import DeadlineExceeded, JobCanceled, VisionfleetError, from_dict
+from shared.ids import uuid_hex
 
 VERSION = 1
 State = Literal["queued", "running", "succeeded", "failed", "canceled", "expired"]
@@ -20,7 +20,7 @@ TERMINAL_STATES: frozenset[str] = frozenset({"succeeded", "failed", "canceled", 
 
 def new_id() -> str:
     """A random job id: 32 hex digits."""
-    return uuid.uuid4().hex
+    return uuid_hex()
 
 
 @dataclass

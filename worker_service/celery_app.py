@@ -15,14 +15,14 @@ from worker_service import tasks
 from worker_service.bootstep import InferenceStep
 from worker_service.loop import AliveStep, LoopStep
 from worker_service.tasks.clock import ClockStep
-from worker_service.transport import Transport
+from worker_service.transport import TRANSPORT, broker_url
 
-app = Celery("visionfleet", broker=RedisSettings().redis_url)
+app = Celery("visionfleet", broker=broker_url(RedisSettings().redis_url))
 app.conf.update(
     accept_content=["json"],
     broker_connection_max_retries=None,
     broker_connection_retry_on_startup=True,
-    broker_transport=f"{Transport.__module__}:{Transport.__name__}",
+    broker_transport=TRANSPORT,
     include=[f"{tasks.__name__}.{module.name}" for module in pkgutil.iter_modules(tasks.__path__)],
     broker_transport_options={"visibility_timeout": 3600, "global_keyprefix": "vf:celery:"},
     task_acks_late=True,

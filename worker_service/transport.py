@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kombu.transport import redis
+from kombu.transport import TRANSPORT_ALIASES, redis
 from typing_extensions import override
 
 
@@ -36,3 +36,15 @@ class Transport(redis.Transport):
     """What ``broker_transport`` names."""
 
     Channel = Channel
+
+
+TRANSPORT = "visionfleet"
+"""Its name in ``broker_transport`` and in URLs of brokers."""
+TRANSPORT_ALIASES[TRANSPORT] = f"{Transport.__module__}:{Transport.__name__}"
+
+
+def broker_url(redis_url: str) -> str:
+    """A Redis URL as kombu spells it, which has another form for unix sockets."""
+    if not redis_url.startswith("unix:"):
+        return redis_url
+    return f"{TRANSPORT}+socket:" + redis_url.removeprefix("unix:").replace("?db=", "?virtual_host=")

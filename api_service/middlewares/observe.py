@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import uuid
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -13,6 +12,7 @@ from api_service.context import CALL, METRICS, Call, call_of
 from api_service.reply import dumps
 from api_service.trace import traceparent_of
 from shared import tracing
+from shared.ids import uuid_hex
 
 COLD_START = {False: ("false", "0"), True: ("true", "1")}
 UNTRACED = frozenset({"/healthz", "/readiness", "/metrics", "unmatched"})
@@ -25,7 +25,7 @@ UUID4 = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?4[0-9a-f]{3}-?[89ab][0-9a-f]{3}-?
 async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Echo a valid X-Request-ID or make one; count and time the answer."""
     given = request.headers.get("X-Request-ID", "")
-    call = Call(given if UUID4.fullmatch(given) else uuid.uuid4().hex)
+    call = Call(given if UUID4.fullmatch(given) else uuid_hex())
     request[CALL] = call
     metrics = request.app[METRICS]
     if tracing.enabled():

@@ -101,10 +101,11 @@ class System:
             return url
         port = preflight.free_port()
         folder = (self.settings.data_dir / "redis").resolve()
-        url = redis_server.protect(folder, port)
+        url, socket = redis_server.protect(folder, port), redis_server.socket_in(folder)
         command = redis_server.command(
-            preflight.redis_binary(), port, folder, self.settings.redis_max_memory_mb, protected=True
+            *(preflight.redis_binary(), port, folder, self.settings.redis_max_memory_mb), protected=True, socket=socket
         )
+        url = redis_server.by_socket(url, socket) if socket else url
         self.redis = self._child("redis", command, environment(self.settings, url, ""), keep_open=[self._lock or 0])
         await self.redis.start()
         return url

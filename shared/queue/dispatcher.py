@@ -49,6 +49,7 @@ class Dispatcher:
         self._settings = queue
         self._blobs = open_store(queue)
         self._answers: dict[str, asyncio.Future[JobResult]] = {}
+        self._timers: dict[str, asyncio.TimerHandle] = {}
         self._ended: dict[str, set[asyncio.Event]] = defaultdict(set)
         self._noticed: dict[str, set[asyncio.Event]] = defaultdict(set)
         self._full = False
@@ -178,42 +179,43 @@ class Dispatcher:
                     return
 
     async def _call(self, job: Job) -> JobResult:
+        """The job's result. What is awaited is one future, whatever comes first: answer, refusal or the time's end."""
+        self._check_room()
+        sent = self._line.post(submission(job, self._settings, reply=self._line.stream))
         answer: asyncio.Future[JobResult] = asyncio.get_running_loop().create_future()
         self._answers[job.id] = answer
-        entry, timer = "", None
+        sent.add_done_callback(partial(self._sent, job, answer))
         try:
-            entry = await self._enqueue(job)
-            # asyncio.wait_for would make two more futures of it
-            timer = asyncio.get_running_loop().call_later(job.timeout_ms / 1000 + REPLY_GRACE_S, _give_up, answer)
             return await answer
         except asyncio.TimeoutError:
             late = DeadlineExceeded("No worker answered within the time limit; try again or raise the timeout.")
             return JobResult.failed(job.id, late)
         except asyncio.CancelledError:
-            if entry and not self._closing:
-                self._withdraw(job, entry)
+            if job.id in self._timers and not self._closing:  # else it is not known yet whether it was accepted
+                self._withdraw(job, entry_of(sent.result()))
             raise
         finally:
-            if timer is not None:
-                timer.cancel()
             self._answers.pop(job.id, None)
+            if timer := self._timers.pop(job.id, None):
+                timer.cancel()
 
-    async def _enqueue(self, job: Job) -> str:
-        """Submit a job that is answered on our stream; returns its entry there."""
-        self._check_room()
-        sent = self._line.post(submission(job, self._settings, reply=self._line.stream))
-        try:
-            return entry_of(await asyncio.shield(sent))
-        except asyncio.CancelledError:
-            sent.add_done_callback(partial(self._left, job))  # it may be in the queue already, or soon
-            raise
-
-    def _left(self, job: Job, sent: asyncio.Future[Any]) -> None:
-        """The answer to a submission whose caller has gone: the job is taken back."""
-        if self._closing or sent.cancelled() or sent.exception() is not None:
+    def _sent(self, job: Job, answer: asyncio.Future[JobResult], sent: asyncio.Future[Any]) -> None:
+        """The answer to a submission: its time begins, its caller is told of a refusal, or it is taken back."""
+        if sent.cancelled():
             return
-        with contextlib.suppress(VisionfleetError):  # it was refused
-            self._withdraw(job, entry_of(sent.result()))
+        try:
+            entry = entry_of(sent.result())
+        except Exception as error:  # noqa: BLE001 - it is the caller's
+            if not answer.done():
+                answer.set_exception(error)
+            return
+        if self._closing or (answer.done() and not answer.cancelled()):
+            return
+        if answer.cancelled():
+            self._withdraw(job, entry)
+        else:
+            seconds = job.timeout_ms / 1000 + REPLY_GRACE_S
+            self._timers[job.id] = answer.get_loop().call_later(seconds, _give_up, answer)
 
     async def _submit(self, job: Job, terms: Terms) -> tuple[int, str]:
         self._check_room()
