@@ -23,6 +23,8 @@ from tests.redis_server import free_port
 
 START_S = 600
 """Importing Roboflow's package takes a minute on a calm machine."""
+IDLE_S = 0.3
+IDLE_CORES = 0.25
 
 OURS = {"object-detection": "/infer/object_detection", "classification": "/infer/classification"}
 
@@ -37,6 +39,16 @@ class Side:
     def cpu(self) -> float:
         """CPU seconds so far, child processes included."""
         return sum(cpu_seconds(pid) for pid in self.pids)
+
+    def rest(self, limit_s: float) -> None:
+        """Wait until it has nothing to do: wrk goes without its last answers, which most sides still make."""
+        deadline = time.monotonic() + limit_s
+        used = self.cpu()
+        while time.monotonic() < deadline:
+            time.sleep(IDLE_S)
+            before, used = used, self.cpu()
+            if used - before < IDLE_S * IDLE_CORES:
+                return
 
     def memory(self) -> float:
         """MiB of all its processes, pages that they share counted once (PSS)."""
