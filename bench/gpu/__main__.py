@@ -29,10 +29,17 @@ from typing import Any
 from bench import pictures, report
 from bench.gpu.served import Served, served
 from bench.gpu.side import rate
+from bench.networks import detector
 from bench.networks.repository import halve, write_all
+from bench.networks.repository import pictures as scenes
 from worker_service.engine.engine import Engine
 from worker_service.engine.params import Params
+from worker_service.quantize.convert import Options, static_int8
 from worker_service.settings import EngineSettings
+
+PRECISIONS = ("float16", "float32", "int8")
+CALIBRATION = 4
+"""Pictures; the answers mean nothing anyway."""
 
 
 def card() -> str:
@@ -104,7 +111,7 @@ def decoding(models: Path, seconds: float) -> list[report.Row]:
 def main() -> None:
     parser = report.parser(__doc__)
     parser.add_argument("--profiles", nargs="+", default=["gpu", "tensorrt"])
-    parser.add_argument("--precisions", nargs="+", default=["float16", "float32"], choices=["float16", "float32"])
+    parser.add_argument("--precisions", nargs="+", default=["float16", "float32"], choices=PRECISIONS)
     parser.add_argument("--graphs", type=int, nargs="+", default=[0, 1], choices=[0, 1], help="CUDA graphs off and on")
     parser.add_argument("--pixels", type=int, nargs="+", default=[1], choices=[0, 1], help="scaled on the GPU or not")
     parser.add_argument("--streams", type=int, nargs="+", default=[1, 2], help="of the GPU, for each model")
@@ -122,6 +129,9 @@ def main() -> None:
         whole = models / "bench-detector"
         halved = halve(whole, Path(name) / "halves")
         graphs = {"float32": whole / "weights.onnx", "float16": halved / "weights.onnx"}
+        if "int8" in options.precisions:
+            feeds = ({"images": picture} for picture in scenes(CALIBRATION, detector.SIZE))
+            graphs["int8"] = static_int8(graphs["float32"], Path(name) / "int8.onnx", feeds, Options())
         rows: list[report.Row] = []
         for profile, precision, pixels, recorded, streams, batch, processes in product(
             options.profiles,
