@@ -246,8 +246,7 @@ class Pipeline:
         """One image of a run of many steps."""
         item, ended = share.item, share.ended
         item.work.note("infer_ms", ended - share.began, ended)
-        item.work.taken.infer_ms += share.busy
-        item.work.batch = max(item.work.batch, share.most)
+        item.work.ran(share.busy, share.most)
         model, begun = item.work.model.manifest.id, clock_ms()
         outcome = self._postprocess(item, raw)
         parts = {"batches": 1 / share.most, "batch_images": 1.0, "infer_ms": share.busy, "post_ms": clock_ms() - begun}
@@ -288,8 +287,7 @@ class Pipeline:
         begun = clock_ms()
         for item, raw in zip(batch, raws, strict=True):
             item.work.note("infer_ms", infer_ms, ended)
-            item.work.taken.infer_ms += infer_ms / len(batch)
-            item.work.batch = max(item.work.batch, len(batch))
+            item.work.ran(infer_ms / len(batch), len(batch))
             outcomes.append((item, self._postprocess(item, raw)))
         model = batch[0].work.model.manifest.id
         self.counters.add(model, batches=1, batch_images=len(batch), infer_ms=infer_ms, post_ms=clock_ms() - begun)

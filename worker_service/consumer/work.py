@@ -68,6 +68,12 @@ class Work:
             if tracing.enabled():
                 self.marks.append((phase.removesuffix("_ms"), clock_ms() if ended is None else ended, ms))
 
+    def ran(self, ms: float, batch: int) -> None:
+        """One image ran, with others in a batch of so many, and took so much of its time."""
+        with self._lock:
+            self.taken.infer_ms += ms
+            self.batch = max(self.batch, batch)
+
     def settle(self, index: int, outcome: dict[str, Any]) -> bool:
         """Store one image's outcome; True when it was the last."""
         with self._lock:
