@@ -7,8 +7,8 @@
 -- When memory is full, Redis refuses the first write of a script if it could need more; once a script has written it may
 -- go on. So whatever must work then begins with a write that frees memory or needs none.
 
-local REPLY_TTL = 120000
-local REPLY_LENGTH = 20000
+local REPLY_TTL = '120000' -- text, because Redis writes each number that a script passes with printf
+local REPLY_LENGTH = '20000'
 local EVENTS_LENGTH = 200
 local TEXTS_LENGTH = 5000 -- more than the tokens of the longest text, each of which may be told by itself
 local LARGEST = 2 ^ 48

@@ -34,8 +34,8 @@ local expires = now + tonumber(ARGV[5])
 if redis.call('SADD', KEYS[2], KEYS[1]) == 1 or redis.call('EXISTS', KEYS[1]) == 0 then
   redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')
 end
-redis.call('HINCRBY', KEYS[3], KEYS[1], size)
-redis.call('HINCRBY', KEYS[3], 'all', size)
+redis.call('HINCRBY', KEYS[3], KEYS[1], ARGV[4])
+redis.call('HINCRBY', KEYS[3], 'all', ARGV[4])
 
 if share then -- only now: a first write that frees memory would let the others pass when there is none
   redis.call('ZREMRANGEBYSCORE', open, '-inf', now)
@@ -45,15 +45,15 @@ end
 
 local function enqueue(...)
   if owner ~= '' then
-    return redis.call('XADD', KEYS[1], '*', 'id', ARGV[2], 'job', ARGV[3], 'size', size, 'expires', expires,
+    return redis.call('XADD', KEYS[1], '*', 'id', ARGV[2], 'job', ARGV[3], 'size', ARGV[4], 'expires', expires,
       'reply', ARGV[6], 'owner', owner, ...)
   end
-  return redis.call('XADD', KEYS[1], '*', 'id', ARGV[2], 'job', ARGV[3], 'size', size, 'expires', expires,
+  return redis.call('XADD', KEYS[1], '*', 'id', ARGV[2], 'job', ARGV[3], 'size', ARGV[4], 'expires', expires,
     'reply', ARGV[6], ...)
 end
 
 if not recorded then
-  return {'ok', now, enqueue('record', '0', 'ttl', 0)}
+  return {'ok', now, enqueue('record', '0', 'ttl', '0')}
 end
 
 local start = tonumber(ARGV[11]) > 0 and now + tonumber(ARGV[11]) or 0
