@@ -60,12 +60,13 @@ def main() -> None:
     parser.add_argument("--depth", type=int, default=10_000, help="jobs that may wait on a Redis server")
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--requests", type=int, default=1_000_000, help="simulated per row, at most")
-    parser.add_argument("--jobs", type=int, default=3000, help="measured per size")
+    parser.add_argument("--jobs", type=int, default=3000, help="measured per size and round")
+    parser.add_argument("--rounds", type=int, default=5, help="measured per size; the least counts")
     options = parser.parse_args()
     rows: list[report.Row] = []
     notes: list[str] = []
     for size in options.kilobytes:
-        taken = service_times(size, options.jobs)
+        taken = service_times(size, options.jobs, options.rounds)
         limit = 1000 / taken["redis"]
         notes.append(
             f"{size} kB: Redis {taken['redis']:.3f} ms/job here, so one server does {limit:,.0f} jobs/s at most"
