@@ -15,7 +15,7 @@ from worker_service.engine.runtime.settled import settled
 
 
 def provider_loop(path: Path, providers: Providers, batch: int, device: str, *, graphs: bool) -> Callable[[], None]:
-    """One run; with ONNX Runtime's own CUDA graphs where they are wanted."""
+    """One run; with ONNX Runtime's own CUDA graphs where they are wanted and it can record them."""
     switches = {"CUDAExecutionProvider": "enable_cuda_graph", "TensorrtExecutionProvider": "trt_cuda_graph_enable"}
     own = [
         (name, {**options, switches[name]: "1"} if graphs and name in switches else options)
@@ -23,7 +23,10 @@ def provider_loop(path: Path, providers: Providers, batch: int, device: str, *, 
     ]
     options = ort.SessionOptions()
     options.log_severity_level = 3
-    session = ort.InferenceSession(str(path), options, providers=own)
+    try:
+        session = ort.InferenceSession(str(path), options, providers=own)
+    except Exception:  # noqa: BLE001 - onnxruntime's errors share no base class of their own
+        session = ort.InferenceSession(str(path), options, providers=providers)
     signature = settled(path, read_signature(path))
     binding = session.io_binding()
     buffers = {spec.name: buffer_of(spec, batch, device) for spec in (*signature.inputs, *signature.outputs)}

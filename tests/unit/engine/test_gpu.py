@@ -15,6 +15,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from tests.unit.engine.host_place import HOST, HostStream, pretend
+from worker_service.engine.runtime.batch import Batcher
 from worker_service.engine.runtime.gpu import (
     CUDA,
     TENSORRT,
@@ -97,7 +98,7 @@ def test_the_limit_of_memory_reaches_its_providers_and_the_profile_wins(tmp_path
 def test_each_stream_has_a_session_and_records_every_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given = pretend(monkeypatch)
     recorded = list[tuple[int, ...]]()
-    monkeypatch.setattr(Lane, "record", lambda lane, sizes: recorded.append(tuple(sizes)))
+    monkeypatch.setattr(Lane, "record", lambda lane: recorded.append(tuple(lane.sizes)))
     opened = Runtime(EngineSettings(profile="gpu", gpu_streams=3, max_batch=4)).open(graph(tmp_path / "m" / "g.onnx"))
     assert opened._ladder is not None
     assert len(opened._ladder.lanes) == 3
@@ -118,6 +119,37 @@ def test_graphs_that_cannot_be_recorded_run_without(
     assert "m runs without CUDA graphs: not all nodes are on the GPU" in caplog.messages
     runtime.open(graph(tmp_path / "w" / "g.onnx", width="width"))
     assert [set(options) & {"enable_cuda_graph", "user_compute_stream"} for options in given[2:]] == [set()]
+
+
+def test_a_batch_that_the_processor_reckons_with_is_fixed_in_a_session_for_each_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ONNX Runtime computes shapes on the processor, and then refuses to have the graph recorded."""
+    given, path, real = pretend(monkeypatch), graph(tmp_path / "m" / "g.onnx"), ort.InferenceSession
+
+    def refusing(*asked: Any, **named: Any) -> Any:
+        session = real(*asked, **named)
+        providers = dict(named["providers"]) if isinstance(named["providers"][0], tuple) else {}
+        if "enable_cuda_graph" in providers.get(CUDA, ()) and isinstance(session.get_inputs()[0].shape[0], str):
+            raise RuntimeError("not all nodes are on the GPU")
+        return session
+
+    monkeypatch.setattr(ort, "InferenceSession", refusing)
+    runtime = Runtime(EngineSettings(profile="gpu", max_batch=4))
+    session = runtime.open(path, {1: 3, 2: 4})
+    assert session._ladder is not None
+    assert [lane.session.get_inputs()[0].shape[0] for lane in session._ladder.lanes] == [1, 2, 4]
+    assert [sorted(lane._replays) for lane in session._ladder.lanes] == [[1], [2], [4]]
+    assert session.signature.inputs[0].fixed(0) is None
+    batcher = Batcher(session, 4)
+    for count in (1, 3, 4, 2, 9):
+        answers = batcher.run([one(value) for value in range(count)])
+        assert [float(answer[0].max()) for answer in answers] == [2.0 * value for value in range(count)]
+    given.clear()
+    loose = runtime.open(path)  # whoever opens it so may run it with any batch, outside its ladder
+    assert loose._ladder is not None
+    assert [lane.session.get_inputs()[0].shape[0] for lane in loose._ladder.lanes] == ["batch"] * 2
+    assert loose.run({"images": np.ones((3, 3, 4), np.float32)})[0].shape == (3, 3, 4)
 
 
 def test_large_models_are_opened_for_one_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,8 +179,8 @@ def ladder(path: Path, *sizes: int, lanes: int = 1) -> Ladder:
     signature = read_signature(path)
     steps = rungs(signature, sizes)
     opened = [ort.InferenceSession(str(path), providers=["CPUExecutionProvider"]) for _ in range(lanes)]
-    made = [Lane(session, HostStream(), signature, steps[-1], "cpu") for session in opened]
-    return Ladder(made, signature, steps, HOST, normalises=False)
+    made = [Lane(session, HostStream(), signature, steps, "cpu") for session in opened]
+    return Ladder(made, signature, HOST, normalises=False)
 
 
 @pytest.mark.parametrize("batch", ["batch", 4])
@@ -237,7 +269,7 @@ def test_sizes_that_follow_from_the_batch_are_found(tmp_path: Path) -> None:
 def test_batches_at_the_same_time_have_slots_of_their_own(tmp_path: Path, lanes: int, *, recorded: bool) -> None:
     made, wrong = ladder(graph(tmp_path / "g.onnx"), 4, 8, lanes=lanes), list[int]()
     for lane in made.lanes if recorded else ():
-        lane.record(made.sizes)
+        lane.record()
 
     def repeat(seed: int) -> None:
         for turn in range(200):
@@ -316,7 +348,7 @@ def test_a_size_is_prepared_before_it_is_recorded_and_then_replayed(tmp_path: Pa
             return getattr(session, name)
 
     session, lane.session, lane.stream = lane.session, Told(), Recording()  # type: ignore[assignment]
-    lane.record([1, 4])
+    lane.record()
     assert asked == ["run", "run", "wait", "record", "run"] * 2
     lane.run(4)
     assert recorded == ["replay"]

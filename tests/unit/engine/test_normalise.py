@@ -48,8 +48,8 @@ def on_processor(path: Path) -> ort.InferenceSession:
 
 def laddered(session: ort.InferenceSession) -> Ladder:
     signature = signature_of(session)
-    lane = Lane(session, HOST.stream(), signature, 4, HOST.device)
-    return Ladder([lane], signature, [1, 4], HOST, normalises=True)
+    lane = Lane(session, HOST.stream(), signature, [1, 4], HOST.device)
+    return Ladder([lane], signature, HOST, normalises=True)
 
 
 def without_ids(result: dict[str, Any]) -> list[dict[str, Any]]:

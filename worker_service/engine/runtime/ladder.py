@@ -30,16 +30,14 @@ Array = npt.NDArray[Any]
 class Ladder:
     """Lanes of one graph, and as many slots as there have been batches at the same time."""
 
-    def __init__(
-        self, lanes: Sequence[Lane], signature: GraphSignature, sizes: Sequence[int], place: Place, *, normalises: bool
-    ) -> None:
-        """``sizes`` are those of ``rungs``; with ``normalises`` batches may be pixels."""
-        self.sizes = sizes
+    def __init__(self, lanes: Sequence[Lane], signature: GraphSignature, place: Place, *, normalises: bool) -> None:
+        """Each lane has all sizes, or one of its own; with ``normalises`` batches may be pixels."""
+        self.sizes = sorted({size for lane in lanes for size in lane.sizes})
         self.normalises = normalises
         self.memory = place.memory
         self.lanes = lanes
+        self.signature = signature
         self._pads = only_batch_is_free(signature)  # else what fills a batch might come out as one more detection
-        self._signature = signature
         self._place = place
         self._idle: list[Slot] = []
         self._slots: WeakSet[Slot] = WeakSet()
@@ -64,7 +62,7 @@ class Ladder:
         count = len(items)
         size = next(size for size in self.sizes if size >= count) if self._pads else count
         slot = self._borrow()
-        with self._lane() as lane:
+        with self._lane(size) as lane:
             try:
                 held = slot.send(items, as_pixels=scale is not None)
                 with lane.turn:
@@ -82,10 +80,11 @@ class Ladder:
         return found
 
     @contextmanager
-    def _lane(self) -> Iterator[Lane]:
-        """The one with the fewest batches."""
+    def _lane(self, size: int) -> Iterator[Lane]:
+        """Of those that run batches of this size, the one with the fewest."""
+        able = [number for number, lane in enumerate(self.lanes) if size in lane.sizes or not self._pads]
         with self._lock:
-            number = min(range(len(self.lanes)), key=self._batches.__getitem__)
+            number = min(able, key=self._batches.__getitem__)
             self._batches[number] += 1
         try:
             yield self.lanes[number]
@@ -97,7 +96,7 @@ class Ladder:
         try:
             return self._idle.pop()
         except IndexError:
-            slot = Slot(self._signature, self.sizes[-1], self._place)
+            slot = Slot(self.signature, self.sizes[-1], self._place)
             self._slots.add(slot)
             return slot
 

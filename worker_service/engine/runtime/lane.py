@@ -32,11 +32,19 @@ class Lane:
     """Runs of one session. Who lines something up holds ``turn``; so does who runs the session in another way."""
 
     def __init__(
-        self, session: ort.InferenceSession, stream: Stream, signature: GraphSignature, largest: int, device: str
+        self,
+        session: ort.InferenceSession,
+        stream: Stream,
+        signature: GraphSignature,
+        sizes: Sequence[int],
+        device: str,
     ) -> None:
+        """``sizes`` of batches, the last one the largest."""
         self.session = session
         self.stream = stream
+        self.sizes = sizes
         self.turn = threading.Lock()
+        largest = sizes[-1]
         self._device = device
         self._inputs = [(spec, buffer_of(spec, largest, device)) for spec in signature.inputs]
         self._outputs = [
@@ -62,10 +70,10 @@ class Lane:
             ]
         return [Output(value.data_ptr(), tuple(value.shape()), value) for value in self._ask(size)]
 
-    def record(self, sizes: Sequence[int]) -> None:
+    def record(self) -> None:
         """Record a CUDA graph of every size. Raises what ONNX Runtime and CUDA raise."""
         with self.turn:
-            for size in sizes:
+            for size in self.sizes:
                 self._ask(size)  # the first run of a size prepares it: a fifth of a second with cuDNN
                 self._ask(size)
                 self.stream.wait()

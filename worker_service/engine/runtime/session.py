@@ -20,11 +20,12 @@ from shared.errors import InferenceFailed, ModelLoadFailed
 from worker_service.engine.remembered import Shelf
 from worker_service.engine.runtime import gpu
 from worker_service.engine.runtime.choice import Choice, Providers
-from worker_service.engine.runtime.ladder import Ladder, rungs
-from worker_service.engine.runtime.lane import Lane, unrecorded
+from worker_service.engine.runtime.ladder import Ladder
+from worker_service.engine.runtime.lane import unrecorded
+from worker_service.engine.runtime.lanes import Graph, Lanes
 from worker_service.engine.runtime.memory import Memory, Plain
 from worker_service.engine.runtime.parts import Parts, content_of, files_of
-from worker_service.engine.runtime.place import Place, first_gpu
+from worker_service.engine.runtime.place import first_gpu
 from worker_service.engine.runtime.profile import BadProfile, HardwareProfile, load_profile
 from worker_service.engine.runtime.scale import Scale
 from worker_service.engine.runtime.settled import Sizes, fix, settled
@@ -69,7 +70,7 @@ class Session:
         ladder: Ladder | None = None,
         file_bytes: int = 0,
     ) -> None:
-        self.signature = signature_of(session)
+        self.signature = ladder.signature if ladder is not None else signature_of(session)
         self.providers: tuple[str, ...] = tuple(session.get_providers())
         self._session = session
         self._name = name
@@ -196,12 +197,18 @@ class Runtime:
         self._engine_cache = settings.engine_cache
         sizes = tuple(sorted({min(size, self.max_batch) for size in (*self.profile.warm_up_batches, self.max_batch)}))
         compiles = any(name == gpu.TENSORRT for name, _ in self.providers)
-        self._graphs: bool = not compiles if settings.cuda_graphs is None else settings.cuda_graphs
         self._wishes = gpu.Wishes(sizes, settings.gpu_memory_mb * 2**20)
         on_gpu = any(name in CUDA for name, _ in self.providers)
-        self._place = first_gpu(settings.pinned_memory_mb * 2**20) if on_gpu else None
-        self._streams: int = 1 if compiles else settings.gpu_streams
-        self._gpu_preprocessing = settings.gpu_preprocessing
+        place = first_gpu(settings.pinned_memory_mb * 2**20) if on_gpu else None
+        self._lanes = place and Lanes(
+            place,
+            self._opened,
+            sizes,
+            streams=1 if compiles else settings.gpu_streams,
+            small=settings.twin_max_mb * 2**20,
+            records=not compiles if settings.cuda_graphs is None else settings.cuda_graphs,
+            normalises=settings.gpu_preprocessing,
+        )
         self.crowd = Crowd()
         self._twin_bytes = settings.twin_max_mb * 2**20
         self.runs: int = self.profile.runs or max(LEAST_RUNS, mine)
@@ -251,11 +258,10 @@ class Runtime:
             self._engine_cache.mkdir(parents=True, exist_ok=True)
         try:
             providers = self._choice.among(path, self.providers) if self._choice else self.providers
+            ladder, free = None, dict[str, int]()
             if any(name in CUDA for name, _ in providers):
-                free = gpu.free_sizes(read_signature(path), sizes)
-                session, ladder = self._on_gpu(path, providers, settled(path, read_signature(path, free), free), free)
-            else:
-                session, ladder = self._opened(path, providers), None
+                ladder, providers, free = self._lined_up(path, providers, sizes)
+            session = ladder.lanes[0].session if ladder is not None else self._opened(path, providers, free=free)
         except Exception as error:  # onnxruntime's errors share no base class of their own
             log.exception("cannot open %s", path)
             raise ModelLoadFailed(f"ONNX Runtime cannot load {path.name}; the worker's log says why.") from error
@@ -267,37 +273,16 @@ class Runtime:
         size = sum(file.stat().st_size for file in files_of(path))
         return Session(session, path.parent.name, self.crowd, twin, ladder, size)
 
-    def _on_gpu(
-        self, path: Path, providers: Providers, signature: GraphSignature, free: Sizes
-    ) -> tuple[Any, Ladder | None]:
-        """The session, lined up for batches where they fit; recorded as CUDA graphs where that is wanted and can be."""
-        providers = gpu.tuned(providers, path, signature, self._wishes)
-        if self._place is None or not gpu.fits_slots(signature):
-            return self._opened(path, providers, free=free), None
-        if self._graphs and gpu.only_batch_is_free(signature):
-            try:
-                session, ladder = self._laddered(path, gpu.recordable(providers), signature, self._place, free)
-                for lane in ladder.lanes if ladder is not None else ():
-                    lane.record(rungs(signature, self._wishes.sizes))
-            except Exception as error:  # noqa: BLE001 - onnxruntime's errors share no base class of their own
-                log.warning("%s runs without CUDA graphs: %s", path.parent.name, error)
-            else:
-                return session, ladder
-        return self._laddered(path, providers, signature, self._place, free)
-
-    def _laddered(
-        self, path: Path, providers: Providers, signature: GraphSignature, place: Place, free: Sizes
-    ) -> tuple[Any, Ladder | None]:
-        """Open it once for each stream that its runs are spread over; without a ladder when CUDA could not have it."""
-        sizes, lanes = rungs(signature, self._wishes.sizes), list[Lane]()
-        for _ in range(self._streams if size_of(path) <= self._twin_bytes else 1):
-            stream = place.stream()
-            session = self._opened(path, gpu.in_stream(providers, stream.handle), free=free)
-            if not set(session.get_providers()) & CUDA:
-                return session, None
-            lanes.append(Lane(session, stream, signature, sizes[-1], place.device))
-        normalises = self._gpu_preprocessing and gpu.takes_an_image(signature)
-        return lanes[0].session, Ladder(lanes, signature, sizes, place, normalises=normalises)
+    def _lined_up(
+        self, path: Path, providers: Providers, sizes: Mapping[int, int]
+    ) -> tuple[Ladder | None, Providers, dict[str, int]]:
+        """On an NVIDIA GPU: lanes for batches where they fit, what providers are given, and sizes that are fixed."""
+        free = gpu.free_sizes(read_signature(path), sizes)
+        signature = settled(path, read_signature(path, free), free)
+        tuned = gpu.tuned(providers, path, signature, self._wishes)
+        if self._lanes is None or not gpu.fits_slots(signature):
+            return None, tuned, free
+        return self._lanes.ladder(Graph(path, signature, free, steady=bool(sizes)), tuned), tuned, free
 
     def _twin_of(self, path: Path, session: ort.InferenceSession, providers: Providers) -> Twin | None:
         size = size_of(path)
