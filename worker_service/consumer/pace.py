@@ -27,6 +27,7 @@ class Pace:
         self._lone_above_ms = lone_above_ms
         self._ahead_ms = ahead_ms
         self._ms: dict[str, float] = {}
+        self._slowest = 0.0
         self._lock = threading.Lock()
 
     def note(self, model: str, ms: float) -> None:
@@ -35,6 +36,7 @@ class Pace:
             self._ms[model] = ms + (self._ms.pop(model, ms) - ms) * (1 - WEIGHT)
             if len(self._ms) > RECENT:
                 self._ms.pop(next(iter(self._ms)))
+            self._slowest = max(self._ms.values())
 
     def most(self, model: AnyModel, ready: int, idle: int) -> int:
         """Images for one of ``idle`` runs when so many are ready: none is left idle while another takes two."""
@@ -47,8 +49,6 @@ class Pace:
 
     def ahead(self, most: int, runs: int) -> int:
         """Images to take before a run is free for them: ``most``, or what the slowest model does in that time."""
-        with self._lock:
-            slowest = max(self._ms.values(), default=0.0)
-        if not self._ahead_ms or not slowest:
+        if not self._ahead_ms or not self._slowest:
             return most
-        return max(runs, min(most, int(self._ahead_ms * runs / slowest)))
+        return max(runs, min(most, int(self._ahead_ms * runs / self._slowest)))

@@ -45,13 +45,16 @@ class ReadyQueue:
         """The next batch, as soon as there is one; empty when closed. Models with equally urgent images take turns."""
         with self._changed:
             self._idle += 1
-            self._changed.wait_for(lambda: self._turn or self._closed)
+            while not self._turn and not self._closed:
+                self._changed.wait()
             idle, self._idle = self._idle, self._idle - 1
             if not self._turn:
                 return []
             self._choices += 1
             fair = self._choices % FAIR_EVERY == 0
-            model = (max if fair else min)(self._turn, key=self._urgency)
+            model = self._turn[0]
+            if len(self._turn) > 1:
+                model = (max if fair else min)(self._turn, key=self._urgency)
             self._turn.remove(model)
             lanes = self._models[model]
             most = self._pace.most(next(filter(None, lanes))[0].work.model, sum(map(len, lanes)), idle)

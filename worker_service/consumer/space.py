@@ -50,10 +50,9 @@ class Space:
     def begin(self, lives: Sequence[bool]) -> None:
         """Images, live or not, wait no more."""
         with self._changed:
-            before = self._room()
             for live in lives:
                 self._ahead[live] -= 1
-            if _opened(before, self._room()):
+            if any(self._ahead[live] <= self._open_at() for live in lives):
                 self._changed.notify_all()
 
     def leave(self, ended: Sequence[Taken]) -> list[Taken]:
@@ -82,10 +81,17 @@ class Space:
             return self._changed.wait_for(lambda: not self._jobs, timeout_s)
 
     def _room(self) -> Room:
-        most = self._pace.ahead(self._prefetch, self._runs)
-        live, rest = (most - self._ahead[kind] for kind in (True, False))
-        least = max(1, most // 2)
-        return Room(live if live >= least else 0, rest if rest >= least else 0)
+        most, open_at = self._most(), self._open_at()
+        live, rest = (most - ahead if ahead <= open_at else 0 for ahead in (self._ahead[True], self._ahead[False]))
+        return Room(live, rest)
+
+    def _most(self) -> int:
+        return self._pace.ahead(self._prefetch, self._runs)
+
+    def _open_at(self) -> int:
+        """With so many images ahead, or fewer, there is room."""
+        most = self._most()
+        return most - max(1, most // 2)
 
 
 def _opened(before: Room, after: Room) -> bool:

@@ -85,9 +85,9 @@ class Classification:
     @property
     def ranked(self) -> list[tuple[int, float]]:
         """(class id, probability) of the classes at or above the threshold, best first; ties in label order."""
-        order = np.argsort(-self.scores, kind="stable")
+        order: list[int] = np.argsort(-self.scores, kind="stable").tolist()
         scores = self.scores.tolist()
-        return [(int(i), scores[i]) for i in order if scores[i] >= self.confidence]
+        return [(i, scores[i]) for i in order if scores[i] >= self.confidence]
 
     def to_dict(self) -> dict[str, Any]:
         """``predictions`` best first, and the first as ``top`` with its ``confidence``: "" and 0 when there is none."""
