@@ -69,7 +69,10 @@ class Texts(EmbeddingRequest):
 
 
 Item = ImageReference | Text
-Items = Item | Annotated[list[Item], Field(min_length=1)] | Annotated[dict[str, Item], Field(min_length=1)]
+Items = Annotated[
+    Item | Annotated[list[Item], Field(min_length=1)] | Annotated[dict[str, Item], Field(min_length=1)],
+    Field(union_mode="left_to_right"),  # what is an image is no map of the texts ``type`` and ``value``
+]
 
 
 class Comparison(EmbeddingRequest):

@@ -84,6 +84,8 @@ async def test_images_are_compared_by_their_vectors(client: TestClient, jpeg: di
     assert found["similarity"] == pytest.approx([0.6, 0.6])
     named = await post(client, "/clip/compare", subject=jpeg, prompt={"same": jpeg}, prompt_type="image")
     assert named["similarity"] == pytest.approx({"same": 1.0})
+    alone = await post(client, "/clip/compare", subject=jpeg, prompt=jpeg, prompt_type="image")  # no map of two texts
+    assert alone["similarity"] == pytest.approx([1.0])
 
 
 @pytest.mark.parametrize(
