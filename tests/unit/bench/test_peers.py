@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import base64
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from bench import pictures
 from bench.networks.repository import write_all
+from bench.peers.__main__ import peer, sides
 from bench.peers.network import Network
 from bench.peers.plot import draw
 from models.training.scenes import scene
@@ -62,3 +64,11 @@ def test_the_plot_shows_every_side(tmp_path: Path) -> None:
     shown = (tmp_path / "plot.svg").read_text()
     assert "<!-- ours -->" in shown
     assert "<!-- mosec 1x2 -->" in shown
+
+
+def test_a_peer_has_its_own_layout_or_each() -> None:
+    named = sides([peer("litserve:2x1"), peer("mosec")], ["1x2", "2x1"], ["2/1/1"])
+    assert named == ["ours", "ours 2/1/1", "litserve 2x1", "mosec 1x2", "mosec 2x1"]
+    for unknown in ("triton", "mosec:3x3"):
+        with pytest.raises(argparse.ArgumentTypeError):
+            peer(unknown)
