@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import math
 import os
 import subprocess
 import sys
@@ -138,6 +139,17 @@ def measure(made: dict[str, Counted], send: Traffic, count: int, idle: dict[str,
     return {name: max(0.0, (used - idle[name] * took) / count / 1e3) for name, used in take(made).items()}
 
 
+def idle_rate(made: dict[str, Counted]) -> dict[str, float]:
+    """Instructions a second without requests, by process, once nothing of the start goes on behind the first answers."""
+    rate = dict.fromkeys(made, math.inf)
+    while True:
+        take(made)
+        time.sleep(IDLE_S)
+        before, rate = rate, {name: count / IDLE_S for name, count in take(made).items()}
+        if sum(rate.values()) > 0.8 * sum(before.values()):
+            return rate
+
+
 def take(made: dict[str, Counted]) -> dict[str, int]:
     with ThreadPoolExecutor(len(made)) as threads:  # each waits for its process to come to it
         return dict(zip(made, threads.map(Counted.take, made.values()), strict=True))
@@ -157,9 +169,7 @@ def main() -> None:
         with system(folder) as (url, made):
             for process in made.values():
                 process.switch("on")
-            take(made)
-            time.sleep(IDLE_S)
-            idle = {name: count / IDLE_S for name, count in take(made).items()}
+            idle = idle_rate(made)
             rows.append({"k instructions of": "idle, a second", **{n: v / 1e3 for n, v in idle.items()}})
             for row, send in traffics(url, body).items():
                 if row.startswith(options.only):
