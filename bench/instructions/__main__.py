@@ -140,7 +140,7 @@ def measure(made: dict[str, Counted], send: Traffic, count: int, idle: dict[str,
 
 
 def idle_rate(made: dict[str, Counted]) -> dict[str, float]:
-    """Instructions a second without requests, by process, once nothing of the start goes on behind the first answers."""
+    """Instructions a second without requests, by process, once nothing of the start goes on any more."""
     rate = dict.fromkeys(made, math.inf)
     while True:
         take(made)
