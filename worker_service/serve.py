@@ -17,6 +17,7 @@ from shared.settings import LogSettings, QueueSettings, RedisSettings, read
 from shared.tracing.settings import TracingSettings
 from shared.webhooks.settings import WebhookSettings
 from shared.workflows.settings import WorkflowSettings
+from worker_service.allocator import keep_pages
 from worker_service.consumer.settings import ConsumerSettings
 from worker_service.engine.runtime.profile import load_profile
 from worker_service.settings import EngineSettings
@@ -36,6 +37,7 @@ def serve() -> None:
     settings, engine, logs = read(ConsumerSettings), read(EngineSettings), read(LogSettings)
     configure(logs, "worker")
     keep_to(engine.cpus)
+    keep_pages()
     tracing.start(read(TracingSettings), "worker")
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))  # drains; Celery's own takes over when it runs
     consumer = _consumer(settings, engine) if settings.worker_role != "background" else None

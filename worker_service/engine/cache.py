@@ -15,6 +15,7 @@ from functools import partial
 from threading import Lock
 from typing import NamedTuple, Protocol
 
+from worker_service.allocator import give_back
 from worker_service.engine.family import AnyModel
 from worker_service.engine.runtime.session import Session
 
@@ -124,7 +125,9 @@ class ModelCache:
         """Let go of a model, pinned or not; False when it was not held. Runs in progress finish undisturbed."""
         with self._lock:
             self._pinned.discard(model_id)
-            return self._held.pop(model_id, None) is not None
+            held = self._held.pop(model_id, None) is not None
+        give_back()
+        return held
 
     def _fill(self, model_id: str, future: Future[AnyModel]) -> AnyModel:
         """Load for everybody who waits on ``future``."""
@@ -166,9 +169,13 @@ class ModelCache:
                 self._evict(keep=model_id)
 
     def _evict(self, keep: str) -> None:
+        gone = False
         while self._over() and (model_id := self._next_to_go(keep)):
             del self._held[model_id]
             self._counts[model_id]["evictions"] += 1
+            gone = True
+        if gone:
+            give_back()
 
     def _next_to_go(self, keep: str) -> str | None:
         """The least recently used model that nobody insists on."""
