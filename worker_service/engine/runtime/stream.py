@@ -145,9 +145,8 @@ class CudaStreams:
             made = self._idle.pop()
         except IndexError:
             (handle,) = checked(cudart.cudaStreamCreateWithFlags(cudart.cudaStreamNonBlocking))
-            flags = (
-                cudart.cudaEventDisableTiming | cudart.cudaEventBlockingSync
-            )  # a core less for every batch on its way
+            # Who waits for an event sleeps: spinning takes a core for every batch that is on its way.
+            flags = cudart.cudaEventDisableTiming | cudart.cudaEventBlockingSync
             (event,) = checked(cudart.cudaEventCreateWithFlags(flags))
             made = (handle, event)
         stream = CudaStream(*made, self._kernels)
