@@ -17,9 +17,12 @@ from tests.redis_server import RedisServer
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
-# A developer's own settings must not reach a test; what a test needs it sets with monkeypatch or passes on.
+# A developer's own settings must not reach a test; what a test needs it sets with monkeypatch or passes on. Goldens can
+# be held against other hardware: TEST_PROFILE=gpu pytest tests/parity
 for _name in [name for name in os.environ if name.startswith("VISIONFLEET_") or name == "REDIS_URL"]:
     del os.environ[_name]
+if _profile := os.environ.get("TEST_PROFILE"):
+    os.environ["VISIONFLEET_PROFILE"] = _profile
 
 
 @pytest.fixture(autouse=True, scope="session")
