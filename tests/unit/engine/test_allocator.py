@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from worker_service import serve
+
 PICTURES = """
 import resource, sys
 import numpy as np
@@ -47,3 +49,17 @@ def test_the_next_picture_finds_the_pages_of_the_last_and_a_model_gives_its_own_
     faults, given = map(int, told["kept"].split())
     assert faults * 20 < int(told["as it comes"].split()[0])
     assert given > 48 * 2**20
+
+
+class Told(Exception):
+    """That pages are to be kept."""
+
+
+def test_a_worker_tells_the_c_library_when_it_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    def told() -> None:
+        raise Told
+
+    monkeypatch.setattr(serve, "configure", lambda *_: None)
+    monkeypatch.setattr(serve, "keep_pages", told)
+    with pytest.raises(Told):
+        serve.serve()

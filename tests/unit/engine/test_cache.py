@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 from shared.errors import ModelLoadFailed
+from worker_service.engine import cache
 from worker_service.engine.cache import Loaded, MakeRoom, ModelCache
 
 
@@ -43,6 +44,17 @@ class Loader:
 
 def names(cache: ModelCache) -> list[str]:
     return [held.id for held in cache.held()]
+
+
+def test_memory_goes_back_when_a_model_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    held, instance = list[list[str]](), ModelCache(Loader(), 1, 0)
+    monkeypatch.setattr(cache, "give_back", lambda: held.append(list(instance._held)))
+    instance.get("a")
+    assert not held
+    instance.get("b")
+    assert held == [[]]  # before the next one is opened
+    instance.unload("b")
+    assert held == [[], []]
 
 
 def test_many_callers_cause_one_load() -> None:

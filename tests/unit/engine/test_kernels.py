@@ -18,7 +18,7 @@ SCALES = (Scale((1 / 255,) * 3, (0.0,) * 3, reversed=True), Scale((0.017, 0.0175
 
 @pytest.fixture(scope="module")
 def gpu() -> Place:
-    if cudart is None or cudart.cudaGetDeviceCount()[1] == 0:
+    if cudart is None or not cudart.cudaGetDeviceCount()[1]:
         pytest.skip("no NVIDIA GPU")
     place = first_gpu(2**26)
     assert place is not None

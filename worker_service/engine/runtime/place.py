@@ -22,8 +22,15 @@ class Place(NamedTuple):
 
 
 def first_gpu(pinned_bytes: int) -> Place | None:
-    """NVIDIA's; None without cuda-bindings, which the extra ``gpu`` installs. Raises RuntimeError without a GPU."""
+    """NVIDIA's. None without cuda-bindings, which the extra ``gpu`` installs, and where no GPU answers.
+
+    Whether a worker may go on without one is for the profile to say, when a model is opened.
+    """
     if cudart is None:
         log.info("cuda-bindings is not installed: runs and copies take turns; pip install cuda-bindings")
         return None
-    return Place("cuda", CudaStreams().make, pinned(pinned_bytes))
+    try:
+        return Place("cuda", CudaStreams().make, pinned(pinned_bytes))
+    except RuntimeError as error:
+        log.warning("no NVIDIA GPU can be used: %s", error)
+        return None
